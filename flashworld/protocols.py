@@ -38,7 +38,7 @@ class TextEncoder(Protocol):
 class PictureEncoder(Protocol):
     """Pictures to latents, each picture by itself."""
 
-    def __call__(self, pictures: Float[Tensor, "n 3 H W"]) -> Posterior:
+    def __call__(self, pictures: Float[Tensor, "n 3 H W"], report: Report) -> Posterior:
         """Posterior of pictures with values in -1..1."""
         ...
 
@@ -47,11 +47,16 @@ class Denoiser(Protocol):
     """One prediction for all views of a scene at once."""
 
     def __call__(
-        self, inputs: Float[Tensor, "b c t h w"], timestep: Float[Tensor, " b"], text: Float[Tensor, "b l d"]
+        self,
+        inputs: Float[Tensor, "b c t h w"],
+        timestep: Float[Tensor, " b"],
+        text: Float[Tensor, "b l d"],
+        report: Report,
     ) -> tuple[Float[Tensor, "b z t h w"], Float[Tensor, "b f t h w"]]:
         """Velocity and features. `timestep` is on the 0..1000 scale.
 
-        `inputs` are the channels noisy latents z, ray map 6, condition latents z, previous features f, previous latents z.
+        The channels of `inputs` are noisy latents z, ray map 6, condition latents z, then of the previous step
+        features f and latents z.
         """
         ...
 
@@ -66,5 +71,5 @@ class GaussianDecoder(Protocol):
         cameras: Cameras,
         report: Report,
     ) -> Gaussians:
-        """Gaussians with shape [b, n], n = t * 2 * 8h * 8w in the order frame, point, row, column. `latents` are scaled."""
+        """Gaussians [b, n], n = t * 2 * 8h * 8w, in the order frame, point, row, column. `latents` are scaled."""
         ...
