@@ -13,9 +13,9 @@ from flashworld.geometry import matrix_from_quaternion
 class Cameras:
     """Pinhole cameras in the project's one convention.
 
-    `quaternions` (w x y z) and `positions` are world_from_camera. Camera axes are OpenGL's: x right, y up, the view looks
-    along -z. `intrinsics` are fx/W, fy/H, cx/W, cy/H with the image's width W and height H, its origin at the upper left
-    corner and pixel centres at +0.5, so they hold at every resolution of the same aspect.
+    `quaternions` (w x y z) and `positions` are world_from_camera. Camera axes are OpenGL's: x right, y up, the view
+    looks along -z. `intrinsics` are fx/W, fy/H, cx/W, cy/H with the image's width W and height H, its origin at the
+    upper left corner and pixel centres at +0.5, so they hold at every resolution of the same aspect.
     """
 
     quaternions: Float[Tensor, "*batch 4"]
