@@ -1,6 +1,6 @@
 """Similarity transforms: a rotation, one scale for all axes, and a translation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float
@@ -47,4 +47,4 @@ class Similarity:
 
     def to(self, *target: torch.device | torch.dtype | str) -> "Similarity":
         """The same transform on another device or in another dtype."""
-        return Similarity(self.rotation.to(*target), self.translation.to(*target), self.scale.to(*target))
+        return Similarity(*(getattr(self, field.name).to(*target) for field in fields(self)))

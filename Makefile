@@ -1,0 +1,63 @@
+# Everything a person runs. Each target sets up what it needs first; `make` alone lists them.
+VENV ?= .venv
+OUT ?= out
+# Test processes; each keeps torch to one thread (tests/conftest.py).
+WORKERS ?= 2
+
+PYTHON_OF_VENV = $(VENV)/bin/python
+INSTALLED = $(VENV)/.installed
+INSTALLED_DEV = $(VENV)/.installed-dev
+NODE_MODULES = tests/node/node_modules/.installed
+
+# Tests that open our files in programs by others need those programs: node for `external`, chromium too for `browser`.
+NODE := $(shell command -v node)
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+WITHOUT = $(if $(NODE),$(if $(CHROMIUM),,not browser),not external and not browser)
+
+.PHONY: help demo test external browser lint format bench clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+demo: $(INSTALLED) ## Turn a shipped photo into out/*.ply, .spz and .mp4
+	$(VENV)/bin/flashworld generate examples/requests/photo.json --output $(OUT)
+
+test: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the tests; those in node and chromium where these are installed
+	$(if $(WITHOUT),@echo "left out, for want of node or chromium: tests that are '$(WITHOUT:not %=%)'")
+	$(PYTHON_OF_VENV) -m pytest -n $(WORKERS) $(if $(WITHOUT),-m "$(WITHOUT)")
+
+external: $(INSTALLED_DEV) $(NODE_MODULES) ## Run only the tests that open our files in node programs by others
+	$(PYTHON_OF_VENV) -m pytest -m external
+
+browser: $(INSTALLED_DEV) $(NODE_MODULES) ## Run only the tests that show our files in chromium
+	$(PYTHON_OF_VENV) -m pytest -m browser
+
+lint: $(INSTALLED_DEV) ## Check format, style, types and the layers of the tree
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/pyright
+	$(VENV)/bin/lint-imports
+
+format: $(INSTALLED_DEV) ## Format the code and mend what ruff can mend
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+bench: $(INSTALLED_DEV) ## Print the times of the rasteriser, the formats and a whole run by stage
+	$(PYTHON_OF_VENV) -m benchmarks
+
+clean: ## Remove everything that make made
+	rm -rf $(VENV) $(OUT) build dist *.egg-info tests/node/node_modules \
+		.pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml tools/install
+	@tools/install $(VENV)
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml tools/install
+	@tools/install $(VENV) dev
+	@touch $(INSTALLED) $@
+
+$(NODE_MODULES): tests/node/package-lock.json
+	@cd tests/node && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@

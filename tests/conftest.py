@@ -1,0 +1,48 @@
+"""What all tests share: shapes checked at run time, steady property tests, recorded numbers."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+# Annotated shapes are checked on every call, in the tests only. Modules of numba kernels stay out: a checked function
+# is a Python wrapper, which numba cannot compile.
+install_import_hook(
+    [
+        "flashworld.cameras",
+        "flashworld.conditioning",
+        "flashworld.denoising",
+        "flashworld.gaussians",
+        "flashworld.generate",
+        "flashworld.geometry",
+        "flashworld.models",
+        "flashworld.protocols",
+        "flashworld.rendering.rasterise",
+    ],
+    "beartype.beartype",
+)
+
+settings.register_profile("everywhere", deadline=None)
+settings.register_profile("steady", settings.get_profile("everywhere"), derandomize=True, print_blob=True)
+settings.load_profile("steady" if os.environ.get("CI") else "everywhere")
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep each of several test processes to one thread of torch, or they wait for each other."""
+    if hasattr(config, "workerinput"):
+        import torch
+
+        torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Callable[[str], dict]:
+    """Recorded numbers by name: `reference("cameras")["quat.in"]` is a tensor of `tests/reference/cameras.safetensors`."""
+    from safetensors.torch import load_file
+
+    return lambda name: load_file(REFERENCE / f"{name}.safetensors")
