@@ -1,1 +1,1 @@
-"""TODO."""
+"""Where weights are and how they get into the networks."""
