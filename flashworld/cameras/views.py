@@ -1,0 +1,31 @@
+"""From the cameras that were sent to `Cameras`, and back."""
+
+from collections.abc import Sequence
+
+import torch
+
+from flashworld.cameras.cameras import Cameras
+from flashworld.request import CameraPath, CameraView, Fit, fit
+
+
+def from_fit(fitted: Fit) -> Cameras:
+    """The cameras of a request, fitted to its picture and resolution, in float32."""
+    return Cameras.from_vectors(torch.from_numpy(fitted.cameras).to(torch.float32))
+
+
+def from_views(views: Sequence[CameraView], height: int, width: int) -> Cameras:
+    """Cameras whose intrinsics are in pixels of a `height` x `width` picture."""
+    return from_fit(fit(None, views, (height, width)))
+
+
+def to_path(cameras: Cameras, height: int, width: int) -> CameraPath:
+    """The path as it is sent and stored, intrinsics in pixels of a `height` x `width` picture."""
+    rows = cameras.to("cpu", torch.float64)
+    pixels = rows.intrinsics * torch.tensor([width, height, width, height])
+    views = [
+        CameraView(quaternion=quaternion, position=position, fx=fx, fy=fy, cx=cx, cy=cy)
+        for quaternion, position, (fx, fy, cx, cy) in zip(
+            rows.quaternions.tolist(), rows.positions.tolist(), pixels.tolist(), strict=True
+        )
+    ]
+    return CameraPath(cameras=tuple(views), height=height, width=width)
