@@ -77,16 +77,24 @@ def fit(picture: Size | None, cameras: Sequence[CameraView], target: Size, stric
 def sample(picture: Image.Image, box: Box, size: Size) -> Float[np.ndarray, "3 h w"]:
     """The part of an RGB picture within `box`, resized (bicubic) to `size`, as values from -1 to 1."""
     height, width = size
-    resized = picture.resize((width, height), Image.Resampling.BICUBIC, box=box)
+    left, upper, right, lower = box
+    # Pixels beyond the box are cut off first: the filter would mix them into the border.
+    x, y = math.floor(left), math.floor(upper)
+    touched = picture.crop((x, y, math.ceil(right), math.ceil(lower)))
+    within = (left - x, upper - y, right - x, lower - y)
+    resized = touched.resize((width, height), Image.Resampling.BICUBIC, box=within)
     return np.moveaxis(np.asarray(resized, dtype=np.float32) / 255 * 2 - 1, -1, 0)
 
 
 def _crop(picture: Size, target: Size) -> Box:
     """The largest centred box of the target's aspect."""
     height, width = picture
-    scale = max(target[0] / height, target[1] / width)
-    # The side that decides the scale is whole by construction, not by the luck of rounding.
-    crop_height, crop_width = min(target[0] / scale, height), min(target[1] / scale, width)
+    crop_height, crop_width = float(height), float(width)
+    # Products of whole numbers: the side that is kept is kept exactly, and not by the luck of rounding.
+    if target[1] * height > target[0] * width:
+        crop_height = width * target[0] / target[1]
+    else:
+        crop_width = height * target[1] / target[0]
     left, upper = (width - crop_width) / 2, (height - crop_height) / 2
     return left, upper, left + crop_width, upper + crop_height
 
