@@ -5,7 +5,7 @@ height H and width W), l text tokens, d text width.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -27,6 +27,7 @@ class Posterior:
         return self.mean + self.std * noise
 
 
+@runtime_checkable
 class TextEncoder(Protocol):
     """Sentences to embeddings."""
 
@@ -35,6 +36,7 @@ class TextEncoder(Protocol):
         ...
 
 
+@runtime_checkable
 class PictureEncoder(Protocol):
     """Pictures to latents, each picture by itself."""
 
@@ -43,6 +45,7 @@ class PictureEncoder(Protocol):
         ...
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """One prediction for all views of a scene at once."""
 
@@ -61,6 +64,7 @@ class Denoiser(Protocol):
         ...
 
 
+@runtime_checkable
 class GaussianDecoder(Protocol):
     """Features and clean latents of every view to one scene in the normalised world of `cameras`."""
 
