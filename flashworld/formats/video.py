@@ -8,7 +8,7 @@ import av
 import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.reformatter import ColorRange, Colorspace
 from jaxtyping import UInt8
 
 from flashworld.errors import FormatError
@@ -17,6 +17,8 @@ from flashworld.formats.publish import published
 
 QUALITY = 17
 """x264's constant rate factor: visually lossless, about 40 dB and more on rendered scenes."""
+_BT709 = 1
+"""BT.709 in ITU-T H.273's tables of primaries and of transfer functions."""
 
 
 def write_video(
@@ -75,7 +77,7 @@ def _add_stream(container: OutputContainer, rate: Fraction, height: int, width: 
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     context = stream.codec_context
     context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
-    context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+    context.color_primaries = context.color_trc = _BT709
     return stream
 
 
@@ -84,9 +86,7 @@ def _limited_bt709(pixels: UInt8[np.ndarray, "height width 3"]) -> av.VideoFrame
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
     return frame.reformat(
         format="yuv420p",
-        dst_colorspace=Colorspace.ITU709,
-        src_color_range=ColorRange.JPEG,
-        dst_color_range=ColorRange.MPEG,
-        dst_color_primaries=ColorPrimaries.BT709,
-        dst_color_trc=ColorTrc.BT709,
+        dst_colorspace="ITU709",
+        src_color_range="JPEG",
+        dst_color_range="MPEG",
     )
