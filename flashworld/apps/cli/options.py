@@ -1,0 +1,74 @@
+"""Options that several commands share, and what they mean."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _stack(*decorators: Decorator) -> Decorator:
+    """Several options as one decorator, in the order in which `--help` lists them."""
+
+    def apply(function: Callable[..., Any]) -> Callable[..., Any]:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+def path_options(trajectory: str | None) -> Decorator:
+    """Options that choose a camera path; `trajectory` is the default of the first."""
+    return _stack(
+        click.option(
+            "--trajectory",
+            default=trajectory,
+            show_default=trajectory is not None,
+            metavar="TEMPLATE|FILE",
+            help="A template (see 'flashworld trajectory --help') or a file: our JSON, a request or its record, "
+            "nerfstudio's transforms.json, a folder with COLMAP's text files.",
+        ),
+        click.option("--amount", type=float, help="How far a template goes. [default: its own]"),
+        click.option("--frames", type=click.IntRange(1, 10_000), help="Number of cameras. [default: 24, or the file's]"),
+        click.option("--fov", type=click.FloatRange(1, 170), default=70.0, show_default=True,
+                     help="A template's horizontal field of view in degrees."),
+        click.option("--easing", default="ease-in-out", show_default=True, help="How a template starts and stops."),
+        click.option("--size", default="480x704", show_default=True, metavar="HxW",
+                     help="Height and width of the pictures in pixels."),
+    )  # fmt: skip
+
+
+def model_options() -> Decorator:
+    """Options that choose a model and where it works."""
+    return _stack(
+        click.option(
+            "--model",
+            metavar="tiny|flashworld|PATH",
+            help="tiny comes with the package; flashworld is the published model; PATH is a folder of weights. "
+            "[default: flashworld with CUDA, tiny without]",
+        ),
+        click.option(
+            "--ckpt",
+            type=click.Path(path_type=Path),
+            help="The published checkpoint (model.ckpt) if it is already here; otherwise it is downloaded.",
+        ),
+        click.option("--device", metavar="cpu|cuda|cuda:N", help="Where the model works. [default: CUDA if there is any]"),
+        click.option("--offload-t5", "--offload_t5", is_flag=True,
+                     help="Keep the text encoder off the GPU: less memory, a little slower."),
+        click.option("--offload-vae", "--offload_vae", is_flag=True,
+                     help="Keep picture encoder and Gaussian decoder off the GPU while they rest."),
+        click.option("--offload-transformer-during-vae", "--offload_transformer_during_vae", is_flag=True,
+                     help="Move the transformer off the GPU while those two work: least memory, slowest."),
+    )  # fmt: skip
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width in `480x704`."""
+    match = re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", text)
+    if match is None or 0 in (int(match[1]), int(match[2])):
+        raise click.BadParameter(f"{text!r} is no size; write height x width in pixels, such as 480x704.")
+    return int(match[1]), int(match[2])

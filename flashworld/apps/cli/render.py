@@ -1,0 +1,60 @@
+"""`flashworld render`: a flight through a scene file, as a video or as pictures."""
+
+from pathlib import Path
+
+import click
+
+from flashworld.apps.cli.options import parse_size, path_from, path_options
+
+
+@click.command("render")
+@click.argument("scene", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@path_options(default="orbit-left")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A name ending in .mp4, or a folder for PNG pictures.",
+)
+@click.option("--video-fps", "--video_fps", type=click.IntRange(1, 120), default=24, show_default=True, help="Pictures per second.")
+@click.option("--background", default="white", show_default=True, metavar="COLOUR", help="A colour's name or #rrggbb.")
+@click.option("--axes", metavar="WORDS", help="Where x, y and z of SCENE point, if it does not say so or is wrong.")
+@click.option("--rasteriser", default="auto", show_default=True, help="The rasteriser to use.")
+def command(
+    scene: Path,
+    output: Path,
+    video_fps: int,
+    background: str,
+    axes: str | None,
+    rasteriser: str,
+    **path_choice: object,
+) -> None:
+    """Render the SCENE (.ply, .spz, .splat) along a camera path, one picture a frame."""
+    from flashworld.apps.cli.progress import progress_bars
+    from flashworld.formats import load, to_uint8, write_frames, write_video
+    from flashworld.rendering import render_along
+
+    colour = _colour(background)
+    gaussians = load(scene, axes=axes)
+    height, width = parse_size(path_choice["size"])
+    cameras = path_from(height, width, path_choice)
+    with progress_bars() as report:
+        views = render_along(
+            gaussians, cameras, height, width, background=colour, rasteriser=rasteriser, report=report
+        )
+        frames = (to_uint8(view.colour[0]) for view in views)
+        if output.suffix.lower() == ".mp4":
+            write_video(output, frames, video_fps, len(cameras))
+        else:
+            write_frames(output, frames, len(cameras))
+    click.echo(f"{output}: {len(cameras)} pictures of {width}x{height}")
+
+
+def _colour(name: str) -> tuple[float, float, float]:
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(name)[:3]
+    except ValueError:
+        raise click.BadParameter(f"{name!r} is no colour; use a name such as white or #rrggbb.") from None
+    return red / 255, green / 255, blue / 255

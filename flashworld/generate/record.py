@@ -1,0 +1,83 @@
+"""`Record`: what made a scene, in one JSON file that makes it again."""
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from flashworld.errors import FormatError
+from flashworld.formats import published
+from flashworld.request import SceneRequest, parse_request
+
+PACKAGES = ("torch", "diffusers", "transformers", "numpy", "numba", "pillow")
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything that decided a scene, and how long each stage took in seconds.
+
+    The same request, model, weights, size and seed on the same kind of device with the same versions give the same
+    bytes. `request` holds the seed that was drawn where none was given.
+    """
+
+    request: SceneRequest
+    model: str
+    weights: str
+    trained: bool
+    exact_size: bool
+    work: tuple[int, int, int]
+    device: str
+    dtype: str
+    rasteriser: str
+    versions: dict[str, str]
+    seconds: dict[str, float]
+
+    def provenance(self) -> dict[str, str]:
+        """The facts that scene files carry."""
+        model = self.model if self.trained else f"{self.model} (untrained)"
+        return {
+            "generator": f"FlashWorld {self.versions['flashworld']}",
+            "model": model,
+            "weights": self.weights,
+            "seed": str(self.request.seed),
+        }
+
+    def to_json(self) -> str:
+        """The record as a JSON text, the request as it was given."""
+        facts = asdict(self) | {"request": json.loads(self.request.to_json())}
+        return json.dumps(facts, indent=1)
+
+    def save(self, path: Path | str) -> None:
+        """Write the record; `flashworld generate` and `read_record` take the file."""
+        with published(path) as beside:
+            beside.write_text(self.to_json(), encoding="utf-8")
+
+
+def read_record(data: dict[str, Any]) -> tuple[SceneRequest, bool]:
+    """The request in a record's JSON object and whether it was made at exactly its size; or a plain request, and False.
+
+    Raises:
+        RequestError: The request in it breaks the schema.
+        FormatError: A record without a request.
+    """
+    if "weights" not in data:
+        return parse_request(data), False
+    if "request" not in data:
+        raise FormatError("The record holds no request; it was cut or edited.")
+    return parse_request(data["request"]), data.get("exact_size") is True
+
+
+def versions_here() -> dict[str, str]:
+    """Versions of this package, Python and what the numbers depend on."""
+    return {"flashworld": _version("flashworld"), "python": platform.python_version()} | {
+        name: _version(name) for name in PACKAGES
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

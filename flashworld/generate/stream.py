@@ -1,0 +1,156 @@
+"""From a request to a scene: the stages in their order.
+
+request -> picture and cameras fitted to a size -> normalised world -> conditioning -> denoising -> the user's world
+"""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+import torch
+
+from flashworld.cameras import Cameras, normalise, resample
+from flashworld.cameras.views import from_fit
+from flashworld.conditioning import Conditioning, PictureAt, condition
+from flashworld.denoising import DenoiseStep, Schedule, denoise
+from flashworld.events import Report, ignore
+from flashworld.gaussians import Gaussians
+from flashworld.generate.record import Record, versions_here
+from flashworld.generate.scene import Scene
+from flashworld.generate.work import Work, plan_work
+from flashworld.geometry import Similarity
+from flashworld.models import Model
+from flashworld.noise import Noise, seeded_noise
+from flashworld.rendering import choose_rasteriser
+from flashworld.request import SceneRequest, decode_picture, fit, sample
+
+
+@dataclass(frozen=True)
+class GenerationStep:
+    """One denoising step of a generation. `scene` is the world so far; after the last step it is the result."""
+
+    index: int
+    num_steps: int
+    scene: Scene
+
+    @property
+    def last(self) -> bool:
+        """Whether this is the result."""
+        return self.index == self.num_steps - 1
+
+
+def generate(
+    request: SceneRequest,
+    model: Model,
+    *,
+    exact_size: bool = False,
+    rasteriser: str = "auto",
+    report: Report = ignore,
+) -> Scene:
+    """Make the scene of a request. Arguments as for `stream`."""
+    for step in stream(request, model, exact_size=exact_size, rasteriser=rasteriser, report=report):
+        scene = step.scene
+    return scene
+
+
+def stream(
+    request: SceneRequest,
+    model: Model,
+    *,
+    exact_size: bool = False,
+    rasteriser: str = "auto",
+    report: Report = ignore,
+) -> Iterator[GenerationStep]:
+    """Yield the scene after each denoising step. Closing the iterator stops the work.
+
+    Args:
+        request: What to make. Without a seed one is drawn; the scene's record tells it.
+        model: What makes it, from `flashworld.load_model`.
+        exact_size: Let the model work at the request's own resolution even if another suits it better.
+        rasteriser: The one to use, or `auto`.
+        report: Receives finer progress. It may raise `flashworld.errors.Cancelled`, which stops within a step.
+    """
+    if request.seed is None:
+        request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
+    work = work_for(request, model, exact_size)
+    started = perf_counter()
+    prepared = _prepare(request, model, work, report)
+    seconds = {"prepare": perf_counter() - started}
+    steps = denoise(
+        model.denoiser,
+        model.decoder,
+        model.autoencoder,
+        prepared.conditioning,
+        Schedule.flow(model.config.denoising_steps, model.config.shift),
+        [prepared.noise],
+        feature_channels=model.config.feature_channels,
+        rasteriser=rasteriser,
+        report=report,
+    )
+    for step in steps:
+        for stage, duration in step.seconds.items():
+            seconds[stage] = seconds.get(stage, 0) + duration
+        record = Record(
+            request=request,
+            model=model.name,
+            weights=model.weights,
+            trained=model.trained,
+            exact_size=exact_size,
+            work=(work.frames, work.height, work.width),
+            device=model.device.type,
+            dtype=str(model.dtype).removeprefix("torch."),
+            rasteriser=choose_rasteriser(rasteriser, model.device),
+            versions=versions_here(),
+            seconds=dict(seconds),
+        )
+        yield GenerationStep(step.index, step.num_steps, _scene(step, prepared, request, record))
+
+
+def work_for(request: SceneRequest, model: Model, exact_size: bool) -> Work:
+    """The size and views at which `model` will work on `request`."""
+    native = None if exact_size else model.config.native
+    return plan_work(request.resolution, request.image_index, native, model.config.size_multiple, model.name)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What the loop needs, and what brings its scene home: the request's path and the way back to its world."""
+
+    conditioning: Conditioning
+    noise: Noise
+    path: Cameras
+    world_from_model: Similarity
+
+
+def _prepare(request: SceneRequest, model: Model, work: Work, report: Report) -> _Prepared:
+    target = (request.height, request.width)
+    data = request.picture_bytes
+    picture = None if data is None else decode_picture(data)
+    fitted = fit(None if picture is None else (picture.height, picture.width), request.cameras, target)
+    sent = from_fit(fitted)
+    path = sent if len(sent) == request.frames else resample(sent, torch.linspace(0, 1, request.frames))
+    views = path if work.frames == request.frames else resample(path, work.positions)
+    cameras, world_from_model = normalise(Cameras.from_vectors(views.vectors()[None]))
+
+    pixels = None
+    if picture is not None:
+        assert fitted.box is not None
+        pixels = PictureAt(torch.from_numpy(sample(picture, fitted.box, (work.height, work.width))), work.picture_view)
+    noise = seeded_noise(request.seed)
+    grid = (model.config.autoencoder.z_dim, work.height // 16, work.width // 16)
+    text = model.text_encoder([request.text_prompt]).to(model.device)
+    conditioning = condition(model.autoencoder, text, [pixels], cameras.to(model.device), grid, [noise], report)
+    return _Prepared(conditioning, noise, path, world_from_model[0])
+
+
+def _scene(step: DenoiseStep, prepared: _Prepared, request: SceneRequest, record: Record) -> Scene:
+    gaussians: Gaussians = step.gaussians[0]
+    return Scene(
+        gaussians=gaussians.transformed(prepared.world_from_model),
+        cameras=prepared.path,
+        height=request.height,
+        width=request.width,
+        unit=prepared.world_from_model.scale.item(),
+        record=record,
+    )
