@@ -1,5 +1,5 @@
 """Rasterisers behind one function. See `flashworld.rendering.rasterise`."""
 
-from flashworld.rendering.rasterise import Rendering, render
+from flashworld.rendering.rasterise import Rendering, available, render
 
-__all__ = ["Rendering", "render"]
+__all__ = ["Rendering", "available", "render"]

@@ -1,12 +1,19 @@
 """`render`: Gaussians to pictures, by whichever rasteriser fits the machine."""
 
+import functools
+import importlib
+import logging
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from flashworld.cameras import Cameras
+from flashworld.errors import BackendError
 from flashworld.gaussians import Gaussians
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,26 @@ class Rendering:
     depth: Float[Tensor, "views height width"]
 
 
+@dataclass(frozen=True)
+class _Rasteriser:
+    """A rasteriser and the device on which it works.
+
+    Its module is imported when it is first asked for. It has `render`, which takes what `render` below takes, on that
+    device and by position, and returns colour, alpha and depth; and `missing()`, which returns None or what this machine
+    lacks and how to mend it.
+    """
+
+    module: str
+    device: str
+
+
+_RASTERISERS = {
+    "gsplat": _Rasteriser("flashworld.rendering.gsplat_rasteriser", "cuda"),
+    "numba": _Rasteriser("flashworld.rendering.numba_rasteriser", "cpu"),
+}
+"""In the order in which the automatic choice prefers them."""
+
+
 def render(
     gaussians: Gaussians,
     cameras: Cameras,
@@ -33,5 +60,61 @@ def render(
     far: float = 1000.0,
     rasteriser: str = "auto",
 ) -> Rendering:
-    """Render one scene from every camera of a path. To be written."""
-    raise NotImplementedError
+    """Render one scene from every camera of a path.
+
+    Args:
+        gaussians: One scene [n]; harmonics of degree 0 to 3. Quaternions are normalised here. Gaussians with a value
+            that is not finite are left out.
+        cameras: A path [views].
+        height: Height of the pictures in pixels.
+        width: Width of the pictures in pixels.
+        background: Red, green and blue seen where the scene lets light through.
+        near: Gaussians whose centre has a smaller z-depth are left out.
+        far: Gaussians whose centre has a larger z-depth are left out.
+        rasteriser: A name from `available()`, or "auto": the first usable one that works on the scene's device, else
+            `numba` on a copy in the host's memory.
+
+    Returns:
+        The pictures, on the scene's device, in float32. They are differentiable with respect to every tensor of
+        `gaussians` (first derivatives), not with respect to `cameras`.
+
+    Raises:
+        BackendError: The named rasteriser does not exist or is not usable on this machine.
+    """
+    source = gaussians.means.device
+    chosen = _choose(source.type) if rasteriser == "auto" else _named(rasteriser)
+    device = source if source.type == chosen.device else torch.device(chosen.device)
+    outputs = importlib.import_module(chosen.module).render(
+        gaussians.to(device), cameras.to(device), height, width, background, near, far
+    )
+    return Rendering(*(output.to(source) for output in outputs))
+
+
+def available() -> dict[str, str | None]:
+    """Every rasteriser by name, with None if it is usable on this machine, else what is missing and how to mend it."""
+    return {name: importlib.import_module(entry.module).missing() for name, entry in _RASTERISERS.items()}
+
+
+def _named(name: str) -> _Rasteriser:
+    if name not in _RASTERISERS:
+        raise BackendError(f"There is no rasteriser {name!r}. Choose one of: auto, {', '.join(_RASTERISERS)}.")
+    entry = _RASTERISERS[name]
+    if (missing := importlib.import_module(entry.module).missing()) is not None:
+        raise BackendError(f"The rasteriser {name!r} cannot be used: {missing} Or choose 'auto'.")
+    return entry
+
+
+@functools.cache
+def _choose(device: str) -> _Rasteriser:
+    """The automatic choice for tensors on a type of device; made, and logged, once."""
+    reasons = []
+    for name, entry in _RASTERISERS.items():
+        if entry.device != device:
+            continue
+        missing = importlib.import_module(entry.module).missing()
+        if missing is None:
+            logger.info("Rasteriser for %s: %s.", device, name)
+            return entry
+        reasons.append(f"{name}: {missing}")
+    logger.info("Rasteriser for %s: numba, on copies in host memory. %s", device, " ".join(reasons))
+    return _RASTERISERS["numba"]

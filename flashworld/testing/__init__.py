@@ -1,1 +1,1 @@
-"""TODO."""
+"""Slow, obvious implementations that the tests hold the fast ones against."""

@@ -1,0 +1,5 @@
+"""The rasteriser for the CPU, in numba, forward and backward. `docs/rasteriser.md` explains its passes."""
+
+from flashworld.rendering.numba_rasteriser.autograd import missing, render
+
+__all__ = ["missing", "render"]

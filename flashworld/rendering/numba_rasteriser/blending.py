@@ -1,0 +1,464 @@
+"""Pass 3: sort each tile's list as far as it is needed, and blend front to back. And its reverse.
+
+A tile is 16 blocks of 4 x 4 pixels. The 16 pixels of a block are one vector: the loops over `range(16)` below have no
+branches, so LLVM makes vector code of them. `state` keeps a row of such vectors for each block. A pixel that has ended
+keeps its transmittance with a minus sign: no product of it is above the limit, so it takes part in nothing any more.
+
+All of it is one module because numba's cache does not look beyond a kernel's own file (see `compile`).
+"""
+
+import math
+
+import numpy as np
+
+from flashworld.rendering.numba_rasteriser.compile import inlined, kernel
+
+TILE, BLOCK = 16, 4
+U, V, A, B, C, OPACITY, Z, SLOPE, REACH, CURVE, RIGHT_Y, EXTENT_Y, GAUSSIAN = range(
+    13
+)  # fields of a record, see `projection`
+GRADIENTS = 10  # red green blue depth, and the moments 1 x y xx xy yy of the gradient of alpha
+
+_ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
+_MAX_ALPHA = np.float32(0.999)
+_MIN_ALPHA = np.float32(1 / 255)
+_MIN_TRANSMITTANCE = np.float32(1e-4)
+_LARGEST, _NAN = np.float32(1e30), np.float32(math.nan)
+_RUN = 64  # keys that are sorted at a time
+_STACK = 33  # a first part has at most a quarter of the values of what was split, and a key has 64 bits
+_SLOT = np.uint64(0xFFFFFFFF)
+
+# 2^f for f in -0.5..0.5, relative error 1e-7 (Chebyshev interpolation).
+_E0, _E1, _E2 = np.float32(1.00000008), np.float32(0.69314721), np.float32(0.24022107)
+_E3, _E4, _E5 = np.float32(0.05550327), np.float32(0.00967604), np.float32(0.00134004)
+
+# Real spherical harmonics as in `flashworld.geometry.harmonics`.
+_S0, _S1 = np.float32(math.sqrt(1 / (4 * math.pi))), np.float32(math.sqrt(3 / (4 * math.pi)))
+_S2, _S20, _S22 = (np.float32(math.sqrt(n / (16 * math.pi))) for n in (60, 5, 15))
+_S30, _S31, _S32 = (np.float32(math.sqrt(n / (16 * math.pi))) for n in (7, 10.5, 105))
+_S33, _S3 = np.float32(math.sqrt(35 / (32 * math.pi))), np.float32(math.sqrt(105 / (4 * math.pi)))
+_C3, _C5, _SIX = np.float32(3), np.float32(5), np.float32(6)
+
+
+@inlined
+def _partition(keys, first, stop):
+    """Move the nearer keys of first..stop to the front; return where the others start.
+
+    The pivot is a quarter of the way from the least to the greatest key. So the range of values shrinks by a quarter or
+    more each time, and since keys are distinct, both parts have at least one.
+    """
+    least = greatest = keys[first]
+    for i in range(first, stop):
+        least, greatest = min(least, keys[i]), max(greatest, keys[i])
+    pivot = least + ((greatest - least) >> np.uint64(2))
+    split = first
+    for i in range(first, stop):
+        key = keys[i]
+        keys[i] = keys[split]
+        keys[split] = key
+        split += np.int64(key <= pivot)
+    return split
+
+
+@inlined
+def _sort_run(keys, first, stop, unsorted):
+    """Sort up to 64 keys: the place of each is the number of smaller ones, which vector code counts quickly."""
+    num = stop - first
+    for i in range(num):
+        unsorted[i] = keys[first + i]
+    for i in range(num):
+        key, place = unsorted[i], 0
+        for j in range(num):
+            place += unsorted[j] < key
+        keys[first + place] = key
+
+
+@inlined
+def next_run(keys, first, ends, depth, unsorted):
+    """Sort the next few keys of a tile from `first` on. Returns where they stop, and the new depth.
+
+    A lazy quicksort: `ends[:depth + 1]` are the ends of parts, the nearest on top of the stack; that one is split until
+    it is small.
+    """
+    while ends[depth] - first > _RUN:
+        split = _partition(keys, first, ends[depth])
+        depth += 1
+        ends[depth] = split
+    stop = ends[depth]
+    _sort_run(keys, first, stop, unsorted)
+    return stop, depth - 1
+
+
+@inlined
+def evaluate_basis(x, y, z, num, basis):
+    """The first `num` (1, 4, 9 or 16) harmonics at a unit direction."""
+    basis[0] = _S0
+    if num >= 4:
+        basis[1], basis[2], basis[3] = -_S1 * y, _S1 * z, -_S1 * x
+    if num >= 9:
+        basis[4], basis[5], basis[7] = _S2 * x * y, -_S2 * y * z, -_S2 * x * z
+        basis[6], basis[8] = _S20 * (_C3 * z * z - _ONE), _S22 * (x * x - y * y)
+    if num >= 16:
+        basis[9], basis[15] = -_S33 * y * (_C3 * x * x - y * y), -_S33 * x * (x * x - _C3 * y * y)
+        basis[10], basis[14] = _S3 * x * y * z, _S32 * z * (x * x - y * y)
+        basis[11], basis[13] = -_S31 * y * (_C5 * z * z - _ONE), -_S31 * x * (_C5 * z * z - _ONE)
+        basis[12] = _S30 * z * (_C5 * z * z - _C3)
+
+
+@inlined
+def colour_of(gaussian, means, harmonics, eye, basis):
+    """Colour of a Gaussian as seen from the camera's position, before it is floored at 0."""
+    x, y, z = means[gaussian, 0] - eye[0], means[gaussian, 1] - eye[1], means[gaussian, 2] - eye[2]
+    scale = _ONE / math.sqrt(x * x + y * y + z * z)
+    num = harmonics.shape[1]
+    evaluate_basis(x * scale, y * scale, z * scale, num, basis)
+    red = green = blue = _HALF
+    for i in range(num):
+        red += basis[i] * harmonics[gaussian, i, 0]
+        green += basis[i] * harmonics[gaussian, i, 1]
+        blue += basis[i] * harmonics[gaussian, i, 2]
+    return red, green, blue
+
+
+@inlined
+def visible_colour(record, means, harmonics, eye, basis):
+    """Colour of the Gaussian of a record, floored at 0; NaN if it is not finite."""
+    red, green, blue = colour_of(record.view(np.int32)[GAUSSIAN], means, harmonics, eye, basis)
+    if not abs(red) + abs(green) + abs(blue) < _LARGEST:
+        return _NAN, _NAN, _NAN
+    return max(red, _ZERO), max(green, _ZERO), max(blue, _ZERO)
+
+
+@inlined
+def basis_backward(x, y, z, num, v_basis):
+    """Gradient of the direction from gradients of the harmonics at it."""
+    v_x = v_y = v_z = _ZERO
+    if num >= 4:
+        v_x, v_y, v_z = -_S1 * v_basis[3], -_S1 * v_basis[1], _S1 * v_basis[2]
+    if num >= 9:
+        b4, b5, b6, b7, b8 = v_basis[4], v_basis[5], v_basis[6], v_basis[7], v_basis[8]
+        v_x += _S2 * (y * b4 - z * b7) + _TWO * _S22 * x * b8
+        v_y += _S2 * (x * b4 - z * b5) - _TWO * _S22 * y * b8
+        v_z += -_S2 * (y * b5 + x * b7) + _SIX * _S20 * z * b6
+    if num >= 16:
+        b9, b10, b11, b12, b13 = v_basis[9], v_basis[10], v_basis[11], v_basis[12], v_basis[13]
+        b14, b15 = v_basis[14], v_basis[15]
+        saddle, ring = _C3 * (x * x - y * y), _C5 * z * z - _ONE
+        v_x += (
+            -_SIX * _S33 * x * y * b9
+            + _S3 * y * z * b10
+            - _S31 * ring * b13
+            + _TWO * _S32 * x * z * b14
+            - _S33 * saddle * b15
+        )
+        v_y += (
+            -_S33 * saddle * b9
+            + _S3 * x * z * b10
+            - _S31 * ring * b11
+            - _TWO * _S32 * y * z * b14
+            + _SIX * _S33 * x * y * b15
+        )
+        v_z += (
+            _S3 * x * y * b10
+            - _TWO * _C5 * _S31 * z * (y * b11 + x * b13)
+            + _C3 * _S30 * ring * b12
+            + _S32 * (x * x - y * y) * b14
+        )
+    return v_x, v_y, v_z
+
+
+@inlined
+def blocks_between(low, high):
+    """First and last of a tile's four block rows (or columns) with a pixel centre in low..high from the tile's edge.
+
+    The last is before the first if there is none.
+    """
+    quarter = np.float32(0.25)
+    first = math.ceil(max((low - np.float32(3.5)) * quarter, _ZERO))
+    last = math.floor(min(max((high - _HALF) * quarter, -_ONE), np.float32(3)))
+    return first, last
+
+
+@inlined
+def span_of_row(record, x, top):
+    """First and last block that the ellipse touches within a row of blocks: exact, corners included.
+
+    `x` is the ellipse's centre from the tile's left edge, `top` the row's first pixels from the ellipse's centre.
+    The ellipse's part within the row's height reaches furthest right at the height of its rightmost point, or as near
+    to that as the row allows; likewise left.
+    """
+    bottom = top + np.float32(BLOCK - 1)
+    right_y = min(max(record[RIGHT_Y], top), bottom)
+    left_y = min(max(-record[RIGHT_Y], top), bottom)
+    right = x + record[SLOPE] * right_y + math.sqrt(max(record[REACH] - record[CURVE] * right_y * right_y, _ZERO))
+    left = x + record[SLOPE] * left_y - math.sqrt(max(record[REACH] - record[CURVE] * left_y * left_y, _ZERO))
+    return blocks_between(left, right)
+
+
+@inlined
+def _exp2(x):
+    """2^x for x <= 0, down to 2^-126."""
+    x = max(x, np.float32(-126))
+    whole = np.int32(x - _HALF)
+    f = x - np.float32(whole)
+    value = _E0 + f * (_E1 + f * (_E2 + f * (_E3 + f * (_E4 + f * _E5))))
+    return value * np.int32((whole + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@inlined
+def _blend_block(state, record, x, y, red, green, blue):
+    """Blend one Gaussian, centred at x, y from the block's first pixel; return how many pixels have not ended."""
+    a, b, c, opacity, z = record[A], record[B], record[C], record[OPACITY], record[Z]
+    alive = 0
+    for k in range(16):
+        dx, dy = np.float32(k & 3) - x, np.float32(k >> 2) - y
+        alpha = min(opacity * _exp2(-((a * dx + b * dy) * dx + c * dy * dy)), _MAX_ALPHA)
+        before = state[k]
+        after = before * (_ONE - alpha)
+        reached = alpha >= _MIN_ALPHA
+        blended = reached & (after > _MIN_TRANSMITTANCE)
+        weight = before * alpha if blended else _ZERO
+        kept = after if blended else (-abs(before) if reached else before)
+        state[k] = kept
+        state[16 + k] += weight * red
+        state[32 + k] += weight * green
+        state[48 + k] += weight * blue
+        state[64 + k] += weight * z
+        alive += kept > _ZERO
+    return alive
+
+
+@inlined
+def _unblend_block(state, sums, record, x, y, red, green, blue):
+    """`_blend_block` again, from the front, with the gradients of this Gaussian added to the lanes of `sums`.
+
+    `state` holds transmittance, then what is still to come from behind (blended values times their gradients), then the
+    gradients of red, green, blue and depth.
+    """
+    a, b, c, opacity, z = record[A], record[B], record[C], record[OPACITY], record[Z]
+    alive = 0
+    for k in range(16):
+        dx, dy = np.float32(k & 3) - x, np.float32(k >> 2) - y
+        uncapped = opacity * _exp2(-((a * dx + b * dy) * dx + c * dy * dy))
+        alpha = min(uncapped, _MAX_ALPHA)
+        before = state[k]
+        passed = _ONE - alpha
+        after = before * passed
+        reached = alpha >= _MIN_ALPHA
+        blended = reached & (after > _MIN_TRANSMITTANCE)
+        weight = before * alpha if blended else _ZERO
+        kept = after if blended else (-abs(before) if reached else before)
+        state[k] = kept
+        v_red, v_green, v_blue, v_depth = state[32 + k], state[48 + k], state[64 + k], state[80 + k]
+        value = v_red * red + v_green * green + v_blue * blue + v_depth * z
+        behind = state[16 + k] - weight * value
+        state[16 + k] = behind
+        v_alpha = before * value - behind / passed
+        moment = uncapped * v_alpha if blended & (uncapped <= _MAX_ALPHA) else _ZERO
+        sums[k] += weight * v_red
+        sums[16 + k] += weight * v_green
+        sums[32 + k] += weight * v_blue
+        sums[48 + k] += weight * v_depth
+        sums[64 + k] += moment
+        sums[80 + k] += moment * dx
+        sums[96 + k] += moment * dy
+        sums[112 + k] += moment * dx * dx
+        sums[128 + k] += moment * dx * dy
+        sums[144 + k] += moment * dy * dy
+        alive += kept > _ZERO
+    return alive
+
+
+@inlined
+def _start_tile(state, alive, width, height):
+    """Reset a tile of which only width x height pixels are in the image; return how many blocks have any."""
+    unfinished = 0
+    for block in range(16):
+        alive[block] = 0
+        for k in range(16):
+            inside = (block % 4 * BLOCK + k % 4 < width) & (block // 4 * BLOCK + k // 4 < height)
+            state[block, k] = _ONE if inside else -_ONE
+            alive[block] += inside
+        unfinished += alive[block] > 0
+    return unfinished
+
+
+@kernel
+def blend(row, keys, starts, records, means, harmonics, eye, background, colour, alpha, depth):
+    """Render one row of tiles of one view. `starts` [tiles_x + 1] bound the tiles' keys, which are sorted in part."""
+    height, width = alpha.shape
+    state, alive, basis = np.empty((16, 80), np.float32), np.empty(16, np.int64), np.empty(16, np.float32)
+    ends, unsorted = np.empty(_STACK, np.int64), np.empty(_RUN, np.uint64)
+    top = row * TILE
+    for tile in range(len(starts) - 1):
+        left = tile * TILE
+        state[:] = _ZERO
+        unfinished = _start_tile(state, alive, width - left, height - top)
+        done, stop, level = starts[tile], starts[tile], 0
+        ends[0] = starts[tile + 1]
+        while done < starts[tile + 1] and unfinished > 0:
+            if done == stop:
+                stop, level = next_run(keys, done, ends, level, unsorted)
+            record = records[np.int64(keys[done] & _SLOT)]
+            done += 1
+            unfinished -= _blend(record, left, top, state, alive, means, harmonics, eye, basis)
+        _finish_tile(state, left, top, background, colour, alpha, depth)
+
+
+@inlined
+def _blend(record, left, top, state, alive, means, harmonics, eye, basis):
+    """Blend one Gaussian into a tile; return how many blocks it finished."""
+    x, y = record[U] - np.float32(left), record[V] - np.float32(top)
+    first_row, last_row = blocks_between(y - record[EXTENT_Y], y + record[EXTENT_Y])
+    red = green = blue = -_ONE
+    finished = 0
+    for row in range(first_row, last_row + 1):
+        above = y - np.float32(BLOCK * row) - _HALF
+        first, last = span_of_row(record, x, -above)
+        for column in range(first, last + 1):
+            block = BLOCK * row + column
+            if alive[block] == 0:
+                continue
+            if red < _ZERO:  # not known yet
+                red, green, blue = visible_colour(record, means, harmonics, eye, basis)
+                if math.isnan(red):
+                    return finished
+            alive[block] = _blend_block(
+                state[block], record, x - np.float32(BLOCK * column) - _HALF, above, red, green, blue
+            )
+            finished += alive[block] == 0
+    return finished
+
+
+@inlined
+def _finish_tile(state, left, top, background, colour, alpha, depth):
+    """Lay a tile over the background and write its pixels."""
+    height, width = alpha.shape
+    for y in range(top, min(top + TILE, height)):
+        for x in range(left, min(left + TILE, width)):
+            block = (y - top) // BLOCK * 4 + (x - left) // BLOCK
+            k = (y - top) % BLOCK * 4 + (x - left) % BLOCK
+            transmittance = abs(state[block, k])
+            for channel in range(3):
+                colour[channel, y, x] = state[block, 16 + 16 * channel + k] + transmittance * background[channel]
+            alpha[y, x] = _ONE - transmittance
+            depth[y, x] = state[block, 64 + k]
+
+
+@kernel
+def unblend(
+    row, keys, starts, records, means, harmonics, eye, colour, alpha, depth, v_colour, v_alpha, v_depth, consumed, pairs
+):
+    """Gradients of one row of tiles: `pairs` [keys, 10] for the first `consumed` keys of each tile.
+
+    `colour`, `alpha`, `depth` are what `blend` wrote, the v_ ones the loss's gradients with respect to them.
+    """
+    height, width = alpha.shape
+    state, alive, basis = np.empty((16, 96), np.float32), np.empty(16, np.int64), np.empty(16, np.float32)
+    ends, unsorted, sums = np.empty(_STACK, np.int64), np.empty(_RUN, np.uint64), np.empty(16 * GRADIENTS, np.float32)
+    top = row * TILE
+    for tile in range(len(starts) - 1):
+        left = tile * TILE
+        state[:] = _ZERO
+        unfinished = _start_tile(state, alive, width - left, height - top)
+        _load_gradients(state, left, top, colour, alpha, depth, v_colour, v_alpha, v_depth)
+        done, stop, level = starts[tile], starts[tile], 0
+        ends[0] = starts[tile + 1]
+        while done < starts[tile + 1] and unfinished > 0:
+            if done == stop:
+                stop, level = next_run(keys, done, ends, level, unsorted)
+            record = records[np.int64(keys[done] & _SLOT)]
+            sums[:] = _ZERO
+            unfinished -= _unblend(record, left, top, state, alive, means, harmonics, eye, basis, sums)
+            for i in range(GRADIENTS):
+                total = _ZERO
+                for k in range(16):
+                    total += sums[16 * i + k]
+                pairs[done, i] = total
+            done += 1
+        consumed[tile] = done - starts[tile]
+
+
+@inlined
+def _unblend(record, left, top, state, alive, means, harmonics, eye, basis, sums):
+    """`_blend`, with gradients."""
+    x, y = record[U] - np.float32(left), record[V] - np.float32(top)
+    first_row, last_row = blocks_between(y - record[EXTENT_Y], y + record[EXTENT_Y])
+    red = green = blue = -_ONE
+    finished = 0
+    for row in range(first_row, last_row + 1):
+        above = y - np.float32(BLOCK * row) - _HALF
+        first, last = span_of_row(record, x, -above)
+        for column in range(first, last + 1):
+            block = BLOCK * row + column
+            if alive[block] == 0:
+                continue
+            if red < _ZERO:  # not known yet
+                red, green, blue = visible_colour(record, means, harmonics, eye, basis)
+                if math.isnan(red):
+                    return finished
+            alive[block] = _unblend_block(
+                state[block], sums, record, x - np.float32(BLOCK * column) - _HALF, above, red, green, blue
+            )
+            finished += alive[block] == 0
+    return finished
+
+
+@inlined
+def _load_gradients(state, left, top, colour, alpha, depth, v_colour, v_alpha, v_depth):
+    """Fill the lanes that `_unblend_block` reads. Without any Gaussian, all that is to come is the background."""
+    height, width = alpha.shape
+    for y in range(top, min(top + TILE, height)):
+        for x in range(left, min(left + TILE, width)):
+            block = (y - top) // BLOCK * 4 + (x - left) // BLOCK
+            k = (y - top) % BLOCK * 4 + (x - left) % BLOCK
+            to_come = v_depth[y, x] * depth[y, x] - v_alpha[y, x] * (_ONE - alpha[y, x])
+            for channel in range(3):
+                to_come += v_colour[channel, y, x] * colour[channel, y, x]
+                state[block, 32 + 16 * channel + k] = v_colour[channel, y, x]
+            state[block, 16 + k] = to_come
+            state[block, 80 + k] = v_depth[y, x]
+
+
+@kernel
+def gather(first, last, keys, starts, consumed, pairs, gradients):
+    """Add up the tiles' gradients of the records first..last, in the order of the tiles."""
+    for tile in range(len(consumed)):
+        for i in range(starts[tile], starts[tile] + consumed[tile]):
+            slot = np.int64(keys[i] & _SLOT)
+            if first <= slot < last:
+                for field in range(GRADIENTS):
+                    gradients[slot, field] += pairs[i, field]
+
+
+@kernel
+def colour_backward(first, last, records, gradients, means, harmonics, eye, v_means, v_harmonics):
+    """Gradients of colours (the first three of `gradients`) to harmonics, and to means by the direction of view."""
+    num = harmonics.shape[1]
+    as_integers = records.view(np.int32)
+    basis, v_basis = np.empty(16, np.float32), np.empty(16, np.float32)
+    for slot in range(first, last):
+        gaussian = as_integers[slot, GAUSSIAN]
+        red, green, blue = colour_of(gaussian, means, harmonics, eye, basis)
+        v_red = gradients[slot, 0] if red > _ZERO else _ZERO
+        v_green = gradients[slot, 1] if green > _ZERO else _ZERO
+        v_blue = gradients[slot, 2] if blue > _ZERO else _ZERO
+        if v_red == _ZERO and v_green == _ZERO and v_blue == _ZERO:
+            continue
+        for i in range(num):
+            v_basis[i] = (
+                v_red * harmonics[gaussian, i, 0]
+                + v_green * harmonics[gaussian, i, 1]
+                + v_blue * harmonics[gaussian, i, 2]
+            )
+            v_harmonics[gaussian, i, 0] += v_red * basis[i]
+            v_harmonics[gaussian, i, 1] += v_green * basis[i]
+            v_harmonics[gaussian, i, 2] += v_blue * basis[i]
+        dx, dy, dz = means[gaussian, 0] - eye[0], means[gaussian, 1] - eye[1], means[gaussian, 2] - eye[2]
+        scale = _ONE / math.sqrt(dx * dx + dy * dy + dz * dz)
+        x, y, z = dx * scale, dy * scale, dz * scale
+        v_x, v_y, v_z = basis_backward(x, y, z, num, v_basis)
+        along = v_x * x + v_y * y + v_z * z
+        v_means[gaussian, 0] += (v_x - along * x) * scale
+        v_means[gaussian, 1] += (v_y - along * y) * scale
+        v_means[gaussian, 2] += (v_z - along * z) * scale
