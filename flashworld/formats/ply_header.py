@@ -1,6 +1,7 @@
 """The header of a PLY file (Turk, "The PLY Polygon File Format"): its elements, their properties, its comments."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import BinaryIO
 
 import numpy as np
@@ -44,9 +45,11 @@ def read_header(file: BinaryIO, num_bytes: int) -> PlyHeader:
     lines = _lines(file)
     words = [line.split() for line in lines]
     order = _byte_order(words)
-    elements, offset, names = {}, file.tell(), [n for n, w in enumerate(words) if w[:1] == ["element"]]
-    for start, end in zip(names, [*names[1:], len(words)], strict=True):
-        element = _element(words[start], [w for w in words[start + 1 : end] if w[:1] == ["property"]], order, offset)
+    elements, offset = {}, file.tell()
+    starts = [index for index, line in enumerate(words) if line[:1] == ["element"]]
+    for start, end in pairwise([*starts, len(words)]):
+        properties = [line for line in words[start + 1 : end] if line[:1] == ["property"]]
+        element = _element(words[start], properties, order, offset)
         if element is None:
             break
         elements[element.name] = element

@@ -20,6 +20,8 @@ from flashworld.gaussians import Gaussians
 _MAX_DEFLATE_RATIO = 1032
 """No deflate stream grows by more than this factor, so a header that promises more lies."""
 
+_CHUNK = 1 << 20
+
 
 @dataclass(frozen=True)
 class _Content:
@@ -170,6 +172,8 @@ def _read_spz(path: Path) -> _Content:
             if size > path.stat().st_size * _MAX_DEFLATE_RATIO:
                 raise FormatError(f"The SPZ header promises {num:,} Gaussians, more than the file can hold.")
             payload = np.frombuffer(header + file.read(size), np.uint8)
+            while file.read(_CHUNK):  # Extensions may follow; at the end Python compares the checksum.
+                pass
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise FormatError("Not an SPZ file of version 2 or 3, or damaged: its gzip stream cannot be read.") from error
     return _Content(spz.decode(payload), f"SPZ {version}", spz.AXES, True, {})

@@ -24,6 +24,8 @@ MAGIC, VERSION = 0x5053474E, 3
 HEADER = struct.Struct("<IIIBBBB")
 """Magic, version, number of Gaussians, degree, fractional bits, flags, reserved."""
 USUAL_FRACTIONAL_BITS = 12
+SMALLEST_SCENE = 2.0**-11
+"""Scenes with all coordinates nearer to the origin get no further bits; 23 are the most that are written."""
 
 _COLOUR_SCALE = np.float32(0.15)
 _SQRT_HALF = np.float32(math.sqrt(0.5))
@@ -36,14 +38,14 @@ def fractional_bits(means: Float[Tensor, "n 3"]) -> int:
     """Binary digits after the point for coordinates stored in 24 bits.
 
     12 (a quarter of a millimetre, if a unit is a metre) as the library has, when the farthest coordinate is between 1
-    and 2,048. A larger scene gets fewer so that it fits, a smaller one more so that it keeps 12 significant bits.
+    and 2,047. A larger scene gets fewer so that it fits, a smaller one more so that it keeps 12 significant bits.
 
     Raises:
         FormatError: A coordinate is beyond 24 bits.
     """
     farthest = float(means.abs().max()) if len(means) else 1.0
-    # The exponent e has 2^(e - 1) <= farthest < 2^e; one half is kept free for rounding.
-    exponent = math.frexp(max(farthest, 2.0**-12) * (1 + 2.0**-23))[1]
+    # The exponent e has 2^(e - 1) <= farthest < 2^e, where a little more than farthest leaves room for rounding up.
+    exponent = math.frexp(max(farthest, SMALLEST_SCENE) * (1 + 2.0**-22))[1]
     if exponent > 23:
         raise FormatError(f"SPZ holds coordinates up to 8,388,607 units; this scene reaches {farthest:.3g}. Use PLY.")
     return min(max(USUAL_FRACTIONAL_BITS, 13 - exponent), 23 - exponent)
@@ -115,7 +117,7 @@ def read_header(header: bytes) -> tuple[int, int, int, int]:
     _, version, num, degree, bits, _, _ = HEADER.unpack(header)
     if version not in (2, 3):
         raise FormatError(f"SPZ version {version} is not supported; save the scene as version 2 or 3.")
-    if degree > 3 or bits > 23:
+    if degree > 3 or bits > 24:
         raise FormatError(f"The SPZ header is damaged: degree {degree}, {bits} fractional bits.")
     return version, num, degree, bits
 
