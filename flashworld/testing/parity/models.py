@@ -13,6 +13,7 @@ from flashworld.events import ignore
 from flashworld.gaussians import Gaussians
 from flashworld.models.autoencoder import ImageAutoencoder
 from flashworld.models.fp8 import quantise_blocks
+from flashworld.models.precision import weight_dtype
 from flashworld.models.reconstruction import ReconstructionDecoder
 from flashworld.models.text import Umt5TextEncoder
 from flashworld.models.transformer import TransformerDenoiser
@@ -40,10 +41,11 @@ class Miniature:
     autoencoder: ImageAutoencoder
 
     def reduced(self) -> "Miniature":
-        """A copy in bfloat16."""
+        """A copy that computes in bfloat16."""
         copy = deepcopy(self)
         for module in (copy.denoiser.transformer, copy.decoder, copy.autoencoder):
-            module.to(torch.bfloat16)
+            for name, value in [*module.named_parameters(), *module.named_buffers()]:
+                value.data = value.data.to(weight_dtype(module, name, torch.bfloat16))
         return copy
 
 
