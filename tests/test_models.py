@@ -1,12 +1,10 @@
 """The networks against recorded numbers of the published model, and its full-size manifest."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file
+from recorded import REFERENCE, recorded, reference_config, reference_networks, under
 
 from flashworld.cameras import Cameras
 from flashworld.errors import Cancelled
@@ -17,36 +15,6 @@ from flashworld.models.gaussian_head import GaussianHead
 from flashworld.models.model import Networks, build_networks
 from flashworld.models.text import Umt5TextEncoder, byte_tokenizer
 from flashworld.models.transformer import TransformerDenoiser
-from flashworld.weights.fill import Placement, fill
-
-REFERENCE = Path(__file__).parent / "reference"
-CPU = torch.device("cpu")
-
-
-def recorded(name: str) -> dict[str, torch.Tensor]:
-    return load_file(REFERENCE / f"{name}.safetensors")
-
-
-def under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def reference_config() -> ModelConfig:
-    sizes = json.loads((REFERENCE / "tiny_config.json").read_text())
-    with safe_open(REFERENCE / "text.safetensors", "pt") as file:
-        text = json.loads(file.metadata()["umt5_config"])
-    return ModelConfig.from_pretrained_parts(sizes["transformer"], sizes["vae"], text, sizes["feat_dim"])
-
-
-def reference_networks(dtype: torch.dtype = torch.float32) -> Networks:
-    networks = build_networks(reference_config())
-    weights, place = recorded("tiny_model"), Placement(CPU, dtype)
-    vae = under(weights, "vae_pretrained.")
-    fill(networks.transformer, under(weights, "transformer."), "tiny_model", place)
-    fill(networks.recon_decoder, under(weights, "recon_decoder."), "tiny_model", place)
-    fill(networks.vae, {k: v for k, v in vae.items() if k.startswith(("encoder", "quant_conv"))}, "tiny_model", place)
-    fill(networks.text_encoder, under(recorded("text"), "umt5."), "text", place)
-    return networks
 
 
 @pytest.fixture(scope="module")

@@ -46,8 +46,8 @@ def fill(
     wanted = weight_shapes(module)
     _check(wanted, tensors, source)
     for name, shape in wanted.items():
-        value = newest_tap(tensors[name], shape)
-        assign(module, name, value.to(placement.device, weight_dtype(module, name, placement.dtype)))
+        target = (placement.device, weight_dtype(module, name, placement.dtype))
+        assign(module, name, newest_tap(tensors[name], shape).to(*target))
         advance()
     module.to(placement.device)  # the tables that are in no file
 
