@@ -1,0 +1,64 @@
+"""Camera paths in files: our own JSON, nerfstudio's transforms.json, COLMAP's text model.
+
+Each module of a format has `read` and `write` and converts conventions at its door. The world is left as the file has
+it: whether its up is y or z makes no difference to a scene, which is built relative to the first camera and put back.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flashworld.cameras.cameras import Cameras
+from flashworld.cameras.files import colmap, nerfstudio, own
+from flashworld.cameras.files.checks import read_json
+from flashworld.errors import FormatError
+
+WRITERS: dict[str, Callable[[Cameras, Path, int, int], None]] = {
+    "flashworld": own.write,
+    "nerfstudio": nerfstudio.write,
+    "colmap": colmap.write,
+}
+"""Name of a format to the function that writes it."""
+
+
+def read_path(path: str | Path, height: int | None = None, width: int | None = None) -> Cameras:
+    """The cameras in a file or a COLMAP folder, whichever format its content shows.
+
+    Args:
+        path: our JSON (a request serves too), nerfstudio's JSON, or a folder with cameras.txt and images.txt.
+        height: rows of the picture that the intrinsics speak of, for a file that does not say. Without it, the
+            principal points tell: 2 cx by 2 cy.
+        width: its columns.
+
+    Raises:
+        FormatError: not there, or not of a known format.
+        RequestError: our JSON with faults, all of them.
+    """
+    path = Path(path)
+    if path.is_dir() or path.suffix == ".txt":
+        return colmap.read(path if path.is_dir() else path.parent)
+    content = read_json(path)
+    if "frames" in content:
+        return nerfstudio.read(content, path.name)
+    if "cameras" in content:
+        return own.read(content, height, width)
+    raise FormatError(f"{path.name} is no camera path: it has neither 'cameras' (ours) nor 'frames' (nerfstudio)")
+
+
+def write_path(cameras: Cameras, path: str | Path, height: int, width: int, kind: str | None = None) -> None:
+    """Write a path with intrinsics in pixels of a `height` x `width` picture.
+
+    Args:
+        cameras: of one path, without a batch.
+        path: a file, or a folder for COLMAP.
+        height: rows of the picture.
+        width: columns of the picture.
+        kind: one of `WRITERS`. Without it the name decides: transforms.json is nerfstudio's, other .json ours, and what
+            has no suffix a COLMAP folder.
+    """
+    path = Path(path)
+    if kind is None:
+        by_name = "nerfstudio" if path.name == "transforms.json" else "flashworld"
+        kind = {".json": by_name, "": "colmap"}.get(path.suffix)
+    if kind not in WRITERS:
+        raise FormatError(f"{path.name} names no format of camera paths; allowed: .json, transforms.json, a folder")
+    WRITERS[kind](cameras, path, height, width)
