@@ -1,4 +1,4 @@
-"""What all tests share: shapes checked at run time, steady property tests, recorded numbers."""
+"""What all tests share: shapes checked at run time, steady property tests in the CI, recorded numbers."""
 
 import os
 from collections.abc import Callable
@@ -8,21 +8,24 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-# Annotated shapes are checked on every call, in the tests only. Modules of numba kernels stay out: a checked function
-# is a Python wrapper, which numba cannot compile.
+# Annotations and their shapes are checked on every call, in the tests only. Modules of numba kernels stay out: a checked
+# function is a Python wrapper, which numba cannot compile.
 install_import_hook(
     [
         "flashworld.cameras",
         "flashworld.conditioning",
         "flashworld.denoising",
+        "flashworld.formats",
         "flashworld.gaussians",
         "flashworld.generate",
         "flashworld.geometry",
         "flashworld.models",
         "flashworld.protocols",
         "flashworld.rendering.rasterise",
+        "flashworld.request.fitting",
+        "flashworld.testing",
     ],
-    "beartype.beartype",
+    "checking.check_call",
 )
 
 settings.register_profile("everywhere", deadline=None)
@@ -42,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def reference() -> Callable[[str], dict]:
-    """Recorded numbers by name: `reference("cameras")["quat.in"]` is a tensor of `tests/reference/cameras.safetensors`."""
+    """Recorded numbers by name: `reference("vae")["image"]` is a tensor of `tests/reference/vae.safetensors`."""
     from safetensors.torch import load_file
 
     return lambda name: load_file(REFERENCE / f"{name}.safetensors")
