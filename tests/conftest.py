@@ -17,7 +17,7 @@ install_import_hook(
         "flashworld.denoising",
         "flashworld.formats",
         "flashworld.gaussians",
-        "flashworld.generate",
+        "flashworld.generation",
         "flashworld.geometry",
         "flashworld.models",
         "flashworld.protocols",

@@ -1,7 +1,7 @@
 """`flashworld generate`: requests to scenes and their files."""
 
+import re
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -9,12 +9,66 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flashworld.apps.cli.options import model_options, parse_size, path_options
+from flashworld.apps.cli.options import chosen_model, model_options, parse_size, path_from, path_options
+from flashworld.apps.cli.progress import progress_bars
+from flashworld.errors import FlashWorldError, RequestError
 
 if TYPE_CHECKING:
-    from flashworld.generate import Scene
+    from flashworld.generation import Scene
     from flashworld.models import Model
     from flashworld.request import SceneRequest
+
+
+@click.command("generate")
+@click.argument(
+    "request_path", metavar="[REQUEST.json|FOLDER]", required=False, type=click.Path(exists=True, path_type=Path)
+)
+@click.option(
+    "--image", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A picture: PNG, JPEG, WebP."
+)
+@click.option("--prompt", default="", help="A sentence.")
+@path_options(trajectory=None)
+@click.option("--image-index", type=int, default=0, show_default=True, help="The frame that the picture shows.")
+@click.option("--seed", type=int, help="The same seed gives the same scene. [default: a request's own, or drawn]")
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the files.")
+@click.option("--ply", is_flag=True, help="Write a PLY file. [default: PLY, SPZ and video]")
+@click.option("--spz", is_flag=True, help="Write an SPZ file.")
+@click.option("--video", is_flag=True, help="Write a flight along the path (MP4).")
+@click.option("--depth", is_flag=True, help="Write depth at each frame (NPZ).")
+@click.option(
+    "--video-fps",
+    "--video_fps",
+    type=click.IntRange(1, 120),
+    default=15,
+    show_default=True,
+    help="Pictures for each step between frames, and per second.",
+)
+@model_options()
+@click.option("--exact-size", is_flag=True, help="Let the model work at the size asked for, even if another suits it.")
+@click.option("--rasteriser", default="auto", show_default=True, help="The rasteriser to use.")
+@click.option("--quiet", is_flag=True, help="No progress bars.")
+def command(
+    request_path: Path | None, output: Path, exact_size: bool, rasteriser: str, quiet: bool, **options: Any
+) -> None:
+    """Make scenes from a REQUEST, a FOLDER of requests, or a picture and/or a sentence with a path.
+
+    \b
+    flashworld generate --image photo.jpg --trajectory orbit-left --output out
+    flashworld generate --prompt "a stone bridge in autumn" --trajectory path.json --output out
+    flashworld generate request.json --output out
+
+    Each scene is written as NAME.ply, NAME.spz and NAME.mp4, beside NAME.json: the record that makes it again.
+    """  # noqa: D301 - click reads \\b as "keep these lines"
+    outputs = Outputs.chosen(output, options)
+    tasks = _tasks(request_path, options)
+    with progress_bars(quiet=quiet) as report:
+        model = chosen_model(options, report)
+    _introduce(model)
+    rows = [_attempt(task, model, outputs, exact_size, rasteriser, quiet) for task in tasks]
+    if len(rows) > 1:
+        _summarise(rows)
+    if not all(row.ok for row in rows):
+        sys.exit(1)
 
 
 @dataclass(frozen=True)
@@ -27,3 +81,167 @@ class Outputs:
     video: bool
     depth: bool
     video_fps: int
+
+    @classmethod
+    def chosen(cls, folder: Path, options: dict[str, Any]) -> "Outputs":
+        """The files that were asked for; PLY, SPZ and video if none was."""
+        names = ("ply", "spz", "video", "depth")
+        wanted = {name: options[name] for name in names}
+        if not any(wanted.values()):
+            wanted |= {"ply": True, "spz": True, "video": True}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FlashWorldError(f"Cannot make the folder {folder}: {error.strerror}.") from None
+        return cls(folder, video_fps=options["video_fps"], **wanted)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One scene to make: the name of its files, and either the path of its request or the options that say it."""
+
+    name: str
+    path: Path | None
+    options: dict[str, Any]
+
+    def request(self) -> "tuple[SceneRequest, bool]":
+        """The request, and whether its record wants exactly its size."""
+        if self.path is None:
+            return _request_from_options(self.options), False
+        from flashworld.generation import read_record
+
+        request, exact_size = read_record(self.path.read_bytes())
+        if self.options["seed"] is not None:
+            request = request.model_copy(update={"seed": _seed(self.options)})
+        return request, exact_size
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one task ended."""
+
+    name: str
+    ok: bool
+    text: str
+
+
+def _tasks(path: Path | None, options: dict[str, Any]) -> list[Task]:
+    if path is None:
+        return [Task(_name(options), None, options)]
+    given = [name for name in ("image", "prompt", "trajectory", "frames") if options[name]]
+    if given:
+        raise click.UsageError(
+            f"--{given[0]} belongs to a new request; {path} already is one. Leave out one of the two."
+        )
+    if path.is_file():
+        return [Task(path.stem, path, options)]
+    paths = sorted(path.glob("*.json"))
+    if not paths:
+        raise click.UsageError(f"{path} holds no request (*.json).")
+    return [Task(path.stem, path, options) for path in paths]
+
+
+def _name(options: dict[str, Any]) -> str:
+    """From the picture's name or the sentence's first words."""
+    if options["image"]:
+        return options["image"].stem
+    return "-".join(re.findall(r"\w+", options["prompt"].lower())[:6]) or "scene"
+
+
+def _request_from_options(options: dict[str, Any]) -> "SceneRequest":
+    from flashworld.cameras.views import to_path
+    from flashworld.request import parse_request
+
+    if options["trajectory"] is None:
+        raise click.UsageError("Give --trajectory: a template such as orbit-left, or a file with a camera path.")
+    height, width = parse_size(options["size"])
+    cameras = path_from(height, width, options)
+    frames = options["frames"] or min(len(cameras), 64)
+    fields = {
+        "text_prompt": options["prompt"],
+        "cameras": [view.model_dump() for view in to_path(cameras, height, width).cameras],
+        "resolution": [frames, height, width],
+        "image_index": options["image_index"],
+    }
+    if options["image"]:
+        fields["image_prompt"] = options["image"].read_bytes()
+    if options["seed"] is not None:
+        fields["seed"] = options["seed"]
+    return parse_request(fields)
+
+
+def _seed(options: dict[str, Any]) -> int:
+    if not 0 <= options["seed"] < 2**63:
+        raise RequestError([f"seed: {options['seed']} was given; allowed is a whole number from 0 to 2^63 - 1"])
+    return options["seed"]
+
+
+def _introduce(model: "Model") -> None:
+    trained = "" if model.trained else click.style(" (untrained: its scenes look like noise)", fg="yellow")
+    click.echo(f"Model {model.name}{trained} on {model.device}, {str(model.dtype).removeprefix('torch.')}")
+
+
+def _attempt(task: Task, model: "Model", outputs: Outputs, exact_size: bool, rasteriser: str, quiet: bool) -> Row:
+    """Make one scene; a fault of its request is told and does not stop the others."""
+    click.secho(f"\n{task.name}", bold=True)
+    try:
+        request, recorded_exact = task.request()
+        scene = _make(request, model, exact_size or recorded_exact, rasteriser, quiet)
+        seconds = sum(scene.record.seconds.values())
+        _write(scene, task.name, outputs, rasteriser, quiet)
+    except FlashWorldError as error:
+        if task.path is None:
+            raise
+        click.secho(f"  error: {error}", fg="red", err=True)
+        return Row(task.name, False, str(error).splitlines()[0])
+    return Row(task.name, True, f"{len(scene.gaussians):,} Gaussians in {seconds:.1f} s")
+
+
+def _make(request: "SceneRequest", model: "Model", exact_size: bool, rasteriser: str, quiet: bool) -> "Scene":
+    from flashworld.generation import stream, work_for
+
+    work = work_for(request, model, exact_size)
+    if work.note:
+        click.echo(f"  {work.note}")
+    with progress_bars(len(model.config.denoising_steps), quiet) as report:
+        for step in stream(request, model, exact_size=exact_size, rasteriser=rasteriser, report=report):
+            scene = step.scene
+    stages = " · ".join(f"{stage} {seconds:.1f} s" for stage, seconds in scene.record.seconds.items())
+    click.echo(f"  {len(scene.gaussians):,} Gaussians, seed {scene.record.request.seed} · {stages}")
+    return scene
+
+
+def _write(scene: "Scene", name: str, outputs: Outputs, rasteriser: str, quiet: bool) -> None:
+    """Every file that was asked for, then the record."""
+    from flashworld.formats import write_depth
+
+    place = outputs.folder / name
+    with progress_bars(quiet=quiet) as report:
+        for suffix, wanted in ((".ply", outputs.ply), (".spz", outputs.spz)):
+            if wanted:
+                _tell(place.with_name(name + suffix), lambda path: scene.save(path, report=report))
+        if outputs.video:
+            _tell(
+                place.with_name(name + ".mp4"),
+                lambda path: scene.save_video(path, outputs.video_fps, rasteriser=rasteriser, report=report),
+            )
+        if outputs.depth:
+            views = scene.render(rasteriser=rasteriser, report=report)
+            _tell(place.with_name(name + "_depth.npz"), lambda path: write_depth(path, views.depth, views.alpha))
+    _tell(place.with_name(name + ".json"), scene.record.save)
+
+
+def _tell(path: Path, write: Any) -> None:
+    """Write a file and say so."""
+    started = perf_counter()
+    write(path)
+    click.echo(f"  {path}  {path.stat().st_size / 1e6:.1f} MB in {perf_counter() - started:.1f} s")
+
+
+def _summarise(rows: list[Row]) -> None:
+    click.echo()
+    width = max(len(row.name) for row in rows)
+    for row in rows:
+        verdict = click.style("done  ", fg="green") if row.ok else click.style("failed", fg="red", bold=True)
+        click.echo(f"{row.name:<{width}}  {verdict}  {row.text}")
+    click.echo(f"{sum(row.ok for row in rows)} of {len(rows)} requests became scenes.")

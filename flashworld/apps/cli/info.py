@@ -25,7 +25,8 @@ def command(file: Path, as_json: bool) -> None:
         "size": f"{facts['num_bytes'] / 1e6:,.1f} MB",
         "Gaussians": f"{facts['num_gaussians']:,}",
         "harmonics": f"degree {facts['degree']}",
-        "axes": facts["axes"] + ("" if facts["axes_stated"] else " (not stated in the file; this is its format's custom)"),
+        "axes": facts["axes"]
+        + ("" if facts["axes_stated"] else " (not stated in the file; this is its format's custom)"),
         "bounds": _bounds(facts["bounds_min"], facts["bounds_max"]),
     } | facts["provenance"]
     width = max(map(len, rows))

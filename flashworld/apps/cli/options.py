@@ -3,9 +3,15 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from flashworld.events import Report
+
+if TYPE_CHECKING:
+    from flashworld.cameras import Cameras
+    from flashworld.models import Model
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -29,11 +35,11 @@ def path_options(trajectory: str | None) -> Decorator:
             default=trajectory,
             show_default=trajectory is not None,
             metavar="TEMPLATE|FILE",
-            help="A template (see 'flashworld trajectory --help') or a file: our JSON, a request or its record, "
+            help="A template (listed by 'flashworld trajectory') or a file: our JSON, a request or its record, "
             "nerfstudio's transforms.json, a folder with COLMAP's text files.",
         ),
         click.option("--amount", type=float, help="How far a template goes. [default: its own]"),
-        click.option("--frames", type=click.IntRange(1, 10_000), help="Number of cameras. [default: 24, or the file's]"),
+        click.option("--frames", type=click.IntRange(1, 1024), help="How many cameras. [default: the file's, or 24]"),
         click.option("--fov", type=click.FloatRange(1, 170), default=70.0, show_default=True,
                      help="A template's horizontal field of view in degrees."),
         click.option("--easing", default="ease-in-out", show_default=True, help="How a template starts and stops."),
@@ -56,7 +62,7 @@ def model_options() -> Decorator:
             type=click.Path(path_type=Path),
             help="The published checkpoint (model.ckpt) if it is already here; otherwise it is downloaded.",
         ),
-        click.option("--device", metavar="cpu|cuda|cuda:N", help="Where the model works. [default: CUDA if there is any]"),
+        click.option("--device", metavar="cpu|cuda|cuda:N", help="Where it works. [default: CUDA if there is any]"),
         click.option("--offload-t5", "--offload_t5", is_flag=True,
                      help="Keep the text encoder off the GPU: less memory, a little slower."),
         click.option("--offload-vae", "--offload_vae", is_flag=True,
@@ -72,3 +78,32 @@ def parse_size(text: str) -> tuple[int, int]:
     if match is None or 0 in (int(match[1]), int(match[2])):
         raise click.BadParameter(f"{text!r} is no size; write height x width in pixels, such as 480x704.")
     return int(match[1]), int(match[2])
+
+
+def path_from(height: int, width: int, options: dict[str, Any]) -> "Cameras":
+    """The camera path that `path_options` chose, for pictures of a size."""
+    import torch
+
+    from flashworld.cameras import resample
+    from flashworld.cameras.files import read_path
+    from flashworld.cameras.templates import TEMPLATES, make_path
+
+    name, frames = options["trajectory"], options["frames"]
+    if name not in TEMPLATES and Path(name).exists():
+        cameras = read_path(Path(name))
+        return cameras if frames in (None, len(cameras)) else resample(cameras, torch.linspace(0, 1, frames))
+    return make_path(name, options["amount"], frames or 24, options["fov"], height, width, options["easing"])
+
+
+def chosen_model(options: dict[str, Any], report: Report) -> "Model":
+    """Load the model that `model_options` chose, or the one that suits this machine."""
+    from flashworld.runtime import choose_device, choose_model
+    from flashworld.weights import load
+
+    device = choose_device(options["device"])
+    name = options["model"]
+    if name is None:
+        choice = choose_model(device)
+        name = choice.name
+        click.echo(f"No --model was given: {choice.reason}.")
+    return load(name, ckpt=options["ckpt"], device=device, report=report)

@@ -24,7 +24,7 @@ def progress_bars(num_steps: int = 0, quiet: bool = False) -> Iterator[Report]:
 
     `num_steps` is the number of denoising steps, shown beside the stages that belong to a step.
     """
-    if quiet:
+    if quiet or not sys.stderr.isatty():
         yield ignore
         return
     from rich.console import Console

@@ -9,14 +9,21 @@ from flashworld.apps.cli.options import parse_size, path_from, path_options
 
 @click.command("render")
 @click.argument("scene", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@path_options(default="orbit-left")
+@path_options(trajectory="orbit-left")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     required=True,
     help="A name ending in .mp4, or a folder for PNG pictures.",
 )
-@click.option("--video-fps", "--video_fps", type=click.IntRange(1, 120), default=24, show_default=True, help="Pictures per second.")
+@click.option(
+    "--video-fps",
+    "--video_fps",
+    type=click.IntRange(1, 120),
+    default=24,
+    show_default=True,
+    help="Pictures per second.",
+)
 @click.option("--background", default="white", show_default=True, metavar="COLOUR", help="A colour's name or #rrggbb.")
 @click.option("--axes", metavar="WORDS", help="Where x, y and z of SCENE point, if it does not say so or is wrong.")
 @click.option("--rasteriser", default="auto", show_default=True, help="The rasteriser to use.")
@@ -31,16 +38,25 @@ def command(
 ) -> None:
     """Render the SCENE (.ply, .spz, .splat) along a camera path, one picture a frame."""
     from flashworld.apps.cli.progress import progress_bars
-    from flashworld.formats import load, to_uint8, write_frames, write_video
-    from flashworld.rendering import render_along
+    from flashworld.formats import inspect, load, to_uint8, write_frames, write_video
+    from flashworld.rendering.frames import render_along
 
     colour = _colour(background)
+    unit = float(inspect(scene).provenance.get("unit", 1))
     gaussians = load(scene, axes=axes)
     height, width = parse_size(path_choice["size"])
     cameras = path_from(height, width, path_choice)
     with progress_bars() as report:
         views = render_along(
-            gaussians, cameras, height, width, background=colour, rasteriser=rasteriser, report=report
+            gaussians,
+            cameras,
+            height,
+            width,
+            background=colour,
+            near=0.01 * unit,
+            far=1000 * unit,
+            rasteriser=rasteriser,
+            report=report,
         )
         frames = (to_uint8(view.colour[0]) for view in views)
         if output.suffix.lower() == ".mp4":

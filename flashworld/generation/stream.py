@@ -16,13 +16,12 @@ from flashworld.conditioning import Conditioning, PictureAt, condition
 from flashworld.denoising import DenoiseStep, Schedule, denoise
 from flashworld.events import Report, ignore
 from flashworld.gaussians import Gaussians
-from flashworld.generate.record import Record, versions_here
-from flashworld.generate.scene import Scene
-from flashworld.generate.work import Work, plan_work
+from flashworld.generation.record import Record, versions_here
+from flashworld.generation.scene import Scene
+from flashworld.generation.work import Work, plan_work
 from flashworld.geometry import Similarity
-from flashworld.models import Model
+from flashworld.models.model import Model
 from flashworld.noise import Noise, seeded_noise
-from flashworld.rendering import choose_rasteriser
 from flashworld.request import SceneRequest, decode_picture, fit, sample
 
 
@@ -100,7 +99,7 @@ def stream(
             work=(work.frames, work.height, work.width),
             device=model.device.type,
             dtype=str(model.dtype).removeprefix("torch."),
-            rasteriser=choose_rasteriser(rasteriser, model.device),
+            rasteriser=rasteriser,
             versions=versions_here(),
             seconds=dict(seconds),
         )

@@ -10,8 +10,9 @@ from flashworld import formats
 from flashworld.cameras import Cameras, resample
 from flashworld.events import Report, ignore
 from flashworld.gaussians import Gaussians
-from flashworld.generate.record import Record
-from flashworld.rendering import Rendering, render_along
+from flashworld.generation.record import Record
+from flashworld.rendering import Rendering
+from flashworld.rendering.frames import render_along
 
 MIN_VISIBLE_OPACITY = 1 / 255
 """Below this a Gaussian is drawn by no splatting renderer of 8-bit pictures; it is left out of files."""
@@ -47,12 +48,15 @@ class Scene:
 
     def save(self, path: Path | str, *, report: Report = ignore) -> int:
         """Write the scene as `.ply` or `.spz`; return the number of Gaussians written. Invisible ones are left out."""
-        return formats.save(self.gaussians.pruned(MIN_VISIBLE_OPACITY), path, self.record.provenance(), report=report)
+        return formats.save(self.gaussians.pruned(MIN_VISIBLE_OPACITY), path, self._provenance(), report=report)
 
     def save_video(self, path: Path | str, fps: int = 15, *, rasteriser: str = "auto", report: Report = ignore) -> None:
         """Write the flight along the path as `.mp4`: about one second for each step between requested frames."""
         frames = (formats.to_uint8(view.colour[0]) for view in self.fly(fps, rasteriser=rasteriser, report=report))
         formats.write_video(path, frames, fps, len(self.flight(fps)))
+
+    def _provenance(self) -> dict[str, str]:
+        return self.record.provenance() | {"unit": f"{self.unit:.9g}"}
 
     def _along(self, cameras: Cameras, rasteriser: str, report: Report) -> Iterator[Rendering]:
         near, far = 0.01 * self.unit, 1000 * self.unit

@@ -5,11 +5,10 @@ import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
-from flashworld.errors import FormatError
-from flashworld.formats import published
+from flashworld.formats.publish import published
 from flashworld.request import SceneRequest, parse_request
+from flashworld.request.parsing import read_json
 
 PACKAGES = ("torch", "diffusers", "transformers", "numpy", "numba", "pillow")
 
@@ -55,18 +54,16 @@ class Record:
             beside.write_text(self.to_json(), encoding="utf-8")
 
 
-def read_record(data: dict[str, Any]) -> tuple[SceneRequest, bool]:
-    """The request in a record's JSON object and whether it was made at exactly its size; or a plain request, and False.
+def read_record(text: str | bytes) -> tuple[SceneRequest, bool]:
+    """The request in a record and whether it was made at exactly its size; or a plain request, and False.
 
     Raises:
-        RequestError: The request in it breaks the schema.
-        FormatError: A record without a request.
+        RequestError: No JSON, or a request that breaks the schema.
     """
-    if "weights" not in data:
-        return parse_request(data), False
-    if "request" not in data:
-        raise FormatError("The record holds no request; it was cut or edited.")
-    return parse_request(data["request"]), data.get("exact_size") is True
+    fields = read_json(text)
+    if isinstance(fields, dict) and "weights" in fields and "request" in fields:
+        return parse_request(fields["request"]), fields.get("exact_size") is True
+    return parse_request(fields), False
 
 
 def versions_here() -> dict[str, str]:
