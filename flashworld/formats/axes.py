@@ -4,6 +4,9 @@ Axes are three words, where x, y and z point for a viewer at the scene's first c
 own (OpenGL, three.js, SPZ), `right down front` that of 3D Gaussian splatting PLY files (OpenCV, COLMAP).
 """
 
+import math
+
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -40,7 +43,7 @@ def file_from_inside(axes: str) -> Float[Tensor, "3 3"]:
 
 
 def turned(gaussians: Gaussians, rotation: Float[Tensor, "3 3"]) -> Gaussians:
-    """The scene turned by `rotation`, view-dependent colour included.
+    """The scene (float32, in main memory) turned by `rotation`, view-dependent colour included.
 
     A half turn about an axis, and it is nearly always one, only changes signs: each harmonic is even or odd in every
     coordinate. Orientations R become M R M instead of M R, the same Gaussian with two of its own axes reversed, so that
@@ -50,13 +53,13 @@ def turned(gaussians: Gaussians, rotation: Float[Tensor, "3 3"]) -> Gaussians:
     if not torch.equal(rotation, torch.diag(signs)):
         still = Similarity.identity()
         return gaussians.transformed(Similarity(quaternion_from_matrix(rotation), still.translation, still.scale))
-    signs = signs.to(gaussians.means)
+    signs = signs.numpy()
     sign_of = dict(zip("xyz", signs, strict=True))
-    parity = [torch.stack([sign_of[c] for c in odd]).prod() if odd else torch.ones_like(signs[0]) for odd in _ODD_IN]
+    parity = np.array([math.prod(sign_of[c] for c in odd) for odd in _ODD_IN], np.float32)
     return Gaussians(
-        means=gaussians.means * signs,
-        quaternions=gaussians.quaternions * torch.cat([torch.ones_like(signs[:1]), signs]),
+        means=torch.from_numpy(gaussians.means.numpy() * signs),
+        quaternions=torch.from_numpy(gaussians.quaternions.numpy() * np.append(np.float32(1), signs)),
         scales=gaussians.scales,
         opacities=gaussians.opacities,
-        harmonics=gaussians.harmonics * torch.stack(parity)[: gaussians.harmonics.shape[-2], None],
+        harmonics=torch.from_numpy(gaussians.harmonics.numpy() * parity[: gaussians.harmonics.shape[-2], None]),
     )

@@ -1,14 +1,18 @@
-"""A scene in pieces that fit a processor's cache, so that no writer or reader holds a second copy of it."""
+"""A scene in pieces that fit a processor's cache, so that no writer or reader holds a second copy of it.
+
+The pieces are worked on in NumPy: its one thread finishes a block before PyTorch's threads have met.
+"""
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from flashworld.gaussians import Gaussians
 
-ROWS = 1 << 15
+ROWS = 1 << 14
 """Gaussians per block."""
 
 
@@ -32,19 +36,29 @@ def empty(num: int, degree: int) -> Gaussians:
 def fill(room: Gaussians, span: slice, block: Gaussians) -> None:
     """Copy a block to its place in `room`."""
     for name, values in vars(block).items():
-        getattr(room, name)[span] = values
+        getattr(room, name).numpy()[span] = values.numpy()
 
 
 def is_drawable(gaussians: Gaussians) -> Bool[Tensor, " n"]:
     """Which Gaussians consist of finite numbers. The others have no place or size; no rasteriser can show them."""
-    drawable = torch.ones(len(gaussians), dtype=torch.bool)
+    drawable = np.ones(len(gaussians), bool)
     for span in spans(len(gaussians)):
         for values in vars(gaussians[span]).values():
-            drawable[span] &= values.flatten(1).isfinite().all(-1) if values.ndim > 1 else values.isfinite()
-    return drawable
+            finite = np.isfinite(values.numpy())
+            if not finite.all():
+                drawable[span] &= finite.reshape(len(finite), -1).all(axis=1)
+    return torch.from_numpy(drawable)
 
 
 def drawable(gaussians: Gaussians) -> Gaussians:
     """The scene without the Gaussians that cannot be drawn; the same object if all can."""
     keep = is_drawable(gaussians)
     return gaussians if bool(keep.all()) else gaussians[keep]
+
+
+def unit(quaternions: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
+    """Quaternions of length one; zero, which some programs write, becomes no rotation."""
+    wide = quaternions.astype(np.float64)
+    lengths = np.sqrt(np.einsum("ni,ni->n", wide, wide))[:, None]
+    turned = lengths > 0
+    return np.where(turned, wide / np.where(turned, lengths, 1), [1.0, 0, 0, 0]).astype(np.float32)

@@ -35,38 +35,31 @@ def property_names(degree: int) -> list[str]:
 
 
 def columns(gaussians: Gaussians) -> Float[np.ndarray, "n c"]:
-    """The table in the order of `property_names`, in the axes that the values have."""
-    opacities = gaussians.opacities.clamp(MIN_OPACITY, MAX_OPACITY)
-    parts = [
-        gaussians.means,
-        torch.zeros_like(gaussians.means),
-        gaussians.harmonics[:, 0],
-        gaussians.harmonics[:, 1:].transpose(1, 2).flatten(1),
-        opacities.logit()[:, None],
-        gaussians.scales.clamp(min=MIN_SCALE).log(),
-        torch.nn.functional.normalize(gaussians.quaternions, dim=-1),
-    ]
-    return torch.cat(parts, dim=1).numpy()
+    """The table in the order of `property_names`, in the axes that the values (float32, in main memory) have."""
+    opacities = np.clip(gaussians.opacities.numpy(), MIN_OPACITY, MAX_OPACITY)
+    harmonics = gaussians.harmonics.numpy()
+    table = np.zeros((len(gaussians), len(property_names(gaussians.degree))), np.float32)
+    table[:, :3] = gaussians.means
+    table[:, 6:9] = harmonics[:, 0]
+    table[:, 9:-8] = harmonics[:, 1:].transpose(0, 2, 1).reshape(len(table), -1)
+    table[:, -8] = np.log(opacities / (1 - opacities))
+    table[:, -7:-4] = np.log(np.maximum(gaussians.scales.numpy(), MIN_SCALE))
+    table[:, -4:] = blocks.unit(gaussians.quaternions.numpy())
+    return table
 
 
 def from_columns(table: Float[np.ndarray, "n c"]) -> Gaussians:
     """The inverse of `columns`, up to its clamps."""
-    values = torch.from_numpy(table)
-    colours, tail = values[:, 6:-8], values[:, -8:]
-    rest = colours[:, 3:].unflatten(1, (3, -1)).transpose(1, 2)
+    rest = table[:, 9:-8].reshape(len(table), 3, -1).transpose(0, 2, 1)
+    with np.errstate(over="ignore"):  # A value beyond float32 becomes infinite, which is what it is.
+        opacities, scales = 1 / (1 + np.exp(-table[:, -8])), np.exp(table[:, -7:-4])
     return Gaussians(
-        means=values[:, :3],
-        quaternions=unit(tail[:, 4:]),
-        scales=tail[:, 1:4].exp(),
-        opacities=tail[:, 0].sigmoid(),
-        harmonics=torch.cat([colours[:, None, :3], rest], dim=1),
+        means=torch.from_numpy(table[:, :3]),
+        quaternions=torch.from_numpy(blocks.unit(table[:, -4:])),
+        scales=torch.from_numpy(scales),
+        opacities=torch.from_numpy(opacities),
+        harmonics=torch.from_numpy(np.concatenate([table[:, None, 6:9], rest], axis=1)),
     )
-
-
-def unit(quaternions: torch.Tensor) -> torch.Tensor:
-    """Quaternions of length one; zero, which some programs write, becomes no rotation."""
-    zero = (quaternions == 0).all(-1, keepdim=True)
-    return torch.nn.functional.normalize(torch.where(zero, quaternions.new_tensor([1.0, 0, 0, 0]), quaternions), dim=-1)
 
 
 def write(gaussians: Gaussians, file: BinaryIO, provenance: dict[str, str], axes: str, report: Report) -> None:

@@ -7,7 +7,6 @@ import torch
 
 from flashworld.errors import FormatError
 from flashworld.formats import blocks
-from flashworld.formats.ply import unit
 from flashworld.gaussians import Gaussians
 
 AXES = "right down front"
@@ -35,7 +34,7 @@ def read(path: Path) -> Gaussians:
             colour = rows["colour"].astype(np.float32) / 255
             values = [
                 rows["mean"],
-                unit(torch.from_numpy((rows["rotation"].astype(np.float32) - 128) / 128)).numpy(),
+                blocks.unit((rows["rotation"].astype(np.float32) - 128) / 128),
                 rows["scale"],
                 colour[:, 3],
                 (colour[:, None, :3] - 0.5) / np.float32(CONSTANT_HARMONIC),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from flashworld.errors import FormatError
 from flashworld.formats import blocks
-from flashworld.formats.ply import MIN_SCALE, unit
+from flashworld.formats.ply import MIN_SCALE
 from flashworld.gaussians import Gaussians
 from flashworld.geometry.harmonics import num_coefficients
 
@@ -71,9 +71,9 @@ def encode(gaussians: Gaussians, bits: int | None = None) -> UInt8[np.ndarray, "
         sections["opacities"][span] = _to_byte(block.opacities.numpy() * np.float32(255))[:, None]
         colours = block.harmonics[:, 0].numpy() * (_COLOUR_SCALE * np.float32(255)) + np.float32(127.5)
         sections["colours"][span] = _to_byte(colours)
-        logarithms = block.scales.clamp(min=MIN_SCALE).log().numpy()
+        logarithms = np.log(np.maximum(block.scales.numpy(), MIN_SCALE))
         sections["scales"][span] = _to_byte((logarithms + np.float32(10)) * np.float32(16))
-        sections["quaternions"][span] = _pack_quaternions(unit(block.quaternions).numpy())
+        sections["quaternions"][span] = _pack_quaternions(blocks.unit(block.quaternions.numpy()))
         sections["rest"][span] = _pack_harmonics(block.harmonics[:, 1:].numpy())
     return payload
 
