@@ -8,8 +8,8 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-# Annotations and their shapes are checked on every call, in the tests only. Modules of numba kernels stay out: a checked
-# function is a Python wrapper, which numba cannot compile.
+# Annotations and their shapes are checked on every call, in the tests only. Modules of numba kernels stay out: a
+# checked function is a Python wrapper, which numba cannot compile.
 install_import_hook(
     [
         "flashworld.cameras",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from jaxtyping import Float
 from torch import Tensor
 
@@ -28,8 +28,8 @@ class Schedule:
         With s from 1 down to 1/1000 the levels are `shift * s / (1 + (shift - 1) * s)`.
         """
         scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=num_train_timesteps, shift=shift)
-        chosen = list(steps)
-        return cls(tuple(scheduler.timesteps[chosen].tolist()), tuple(scheduler.sigmas[chosen].tolist()))
+        timesteps, sigmas = scheduler.timesteps.tolist(), scheduler.sigmas.tolist()
+        return cls(tuple(timesteps[step] for step in steps), tuple(sigmas[step] for step in steps))
 
 
 def add_noise(clean: Float[Tensor, "*shape"], noise: Float[Tensor, "*shape"], sigma: float) -> Float[Tensor, "*shape"]:

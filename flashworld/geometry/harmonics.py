@@ -19,7 +19,7 @@ def num_coefficients(degree: int) -> int:
 def degree_of(num: int) -> int:
     """Degree that has `num` coefficients: 1, 4, 9 or 16."""
     degree = math.isqrt(num) - 1
-    assert num_coefficients(degree) == num and degree <= 3, num
+    assert num in (1, 4, 9, 16), num
     return degree
 
 
@@ -48,8 +48,8 @@ def basis(directions: Float[Tensor, "*batch 3"], degree: int) -> Float[Tensor, "
 def rotate(harmonics: Float[Tensor, "n k 3"], matrix: Float[Tensor, "3 3"]) -> Float[Tensor, "n k 3"]:
     """Coefficients of the function turned by `matrix`: its value at `matrix @ d` is the old one at d.
 
-    The rotation acts linearly within each degree, so its matrix follows from the values at enough directions: with basis
-    rows Y(d), solve Y(d) D = Y(matrix^T d). Done in float64, so the result is exact to float32.
+    The rotation acts linearly within each degree, so its matrix follows from the values at enough directions: with
+    basis rows Y(d), solve Y(d) D = Y(matrix^T d). Done in float64, so the result is exact to float32.
     """
     num = harmonics.shape[-2]
     degree = degree_of(num)
