@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from jaxtyping import Float
 from torch import Tensor
@@ -28,8 +29,9 @@ class Schedule:
         With s from 1 down to 1/1000 the levels are `shift * s / (1 + (shift - 1) * s)`.
         """
         scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=num_train_timesteps, shift=shift)
-        timesteps, sigmas = scheduler.timesteps.tolist(), scheduler.sigmas.tolist()
-        return cls(tuple(timesteps[step] for step in steps), tuple(sigmas[step] for step in steps))
+        timesteps, sigmas = torch.as_tensor(scheduler.timesteps), torch.as_tensor(scheduler.sigmas)
+        chosen = list(steps)
+        return cls(tuple(timesteps[chosen].tolist()), tuple(sigmas[chosen].tolist()))
 
 
 def add_noise(clean: Float[Tensor, "*shape"], noise: Float[Tensor, "*shape"], sigma: float) -> Float[Tensor, "*shape"]:
