@@ -46,9 +46,9 @@ def test_every_format_is_named():
 def test_a_request_serves_as_a_path_and_principal_points_tell_its_size(tmp_path: Path):
     file = tmp_path / "request.json"
     file.write_text(json.dumps({"text_prompt": "x", "resolution": [8, 64, 64], "cameras": [CAMERA]}))
-    assert read_path(file).intrinsics.tolist() == pytest.approx([[0.5, 352 / 480, 0.5, 0.5]])
-    off_centre = read_path(file, height=960, width=1408).intrinsics
-    assert off_centre.tolist() == pytest.approx([[0.25, 352 / 960, 0.25, 0.25]])
+    assert read_path(file).intrinsics[0].tolist() == pytest.approx([0.5, 352 / 480, 0.5, 0.5])
+    off_centre = read_path(file, height=960, width=1408).intrinsics[0]
+    assert off_centre.tolist() == pytest.approx([0.25, 352 / 960, 0.25, 0.25])
 
 
 def test_nerfstudio_intrinsics_may_stand_once_or_as_an_angle(tmp_path: Path):
