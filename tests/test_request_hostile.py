@@ -171,10 +171,10 @@ OBJECTS = list(hostile_objects())
 
 def refuse(request: Any) -> None:
     """Parse and expect `RequestError`, quickly and in short sentences."""
-    start = time.perf_counter()
+    start = time.process_time()  # of this process: the machine may be busy with others
     with pytest.raises(RequestError) as caught:
         parse_request(request)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert caught.value.faults
     assert all(0 < len(fault) < 400 and "\n" not in fault for fault in caught.value.faults)
 

@@ -37,12 +37,11 @@ def bytes_from_text(text: str) -> bytes:
     if len(text) > MAX_BYTES * 4 // 3 + 1000:
         raise RequestError([f"the picture is {len(text) / 1e6:.0f} MB of text; {MAX_BYTES // 10**6} MB are allowed"])
     try:
-        encoded = (
-            (text.partition(",")[2] if "," in text else text).encode("ascii").translate(None, b" \t\r\n").rstrip(b"=")
-        )
-        if encoded.translate(None, _ALPHABET):
+        encoded = (text.partition(",")[2] if "," in text else text).encode("ascii").rstrip(b"= \t\r\n")
+        blank = encoded.translate(None, _ALPHABET)
+        if blank.strip():
             raise ValueError
-        return binascii.a2b_base64(encoded + b"=" * (-len(encoded) % 4))
+        return binascii.a2b_base64(encoded + b"=" * (-(len(encoded) - len(blank)) % 4))
     except ValueError:
         raise RequestError(
             ["the text is not base64; a picture is sent as a data URL or as base64, not as the path of a file"]
