@@ -15,6 +15,7 @@ import yaml
 
 import flashworld
 from flashworld.apps import cli
+from flashworld.cameras.templates import TEMPLATES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / name for name in ("README.md", "CLAUDE.md", "CONTRIBUTING.md")] + sorted(ROOT.glob("docs/**/*.md"))
@@ -94,6 +95,11 @@ def test_files_shown_in_the_tour_are_shipped():
     shown = {word for line in shell_lines(ROOT / "README.md") for word in line.split() if word.startswith("examples/")}
     assert shown
     assert all((ROOT / name).exists() for name in shown), shown
+
+
+def test_the_readme_lists_all_camera_movements():
+    listed = (ROOT / "README.md").read_text().partition("Paths to begin with")[2].partition("A path can also")[0]
+    assert set(TEMPLATES) <= set(re.findall(r"`([a-z-]+)`", listed))
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
