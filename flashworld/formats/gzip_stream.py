@@ -22,12 +22,15 @@ def write_gzip(payload: memoryview, file: BinaryIO, level: int = LEVEL) -> Itera
     """
     file.write(_HEADER)
     checksum, parts = 0, [payload[start : start + _CHUNK] for start in range(0, len(payload), _CHUNK)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
         deflated = pool.map(lambda part: _deflate(part, level), parts)
         for index, (part, compressed) in enumerate(zip(parts, deflated, strict=True)):
             checksum = zlib.crc32(part, checksum)
             file.write(compressed)
             yield index * _CHUNK + len(part)
+    finally:
+        pool.shutdown(cancel_futures=True)  # When the caller stops half-way, the parts not begun are not waited for.
     end = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS).flush()
     file.write(end + struct.pack("<II", checksum, len(payload) & 0xFFFFFFFF))
 
