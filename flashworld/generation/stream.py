@@ -70,11 +70,11 @@ def stream(
         rasteriser: The one to use, or `auto`.
         report: Receives finer progress. It may raise `flashworld.errors.Cancelled`, which stops within a step.
     """
-    if request.seed is None:
-        request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
+    seed = secrets.randbelow(2**31) if request.seed is None else request.seed
+    request = request.model_copy(update={"seed": seed})
     work = work_for(request, model, exact_size)
     started = perf_counter()
-    prepared = _prepare(request, model, work, report)
+    prepared = _prepare(request, seed, model, work, report)
     seconds = {"prepare": perf_counter() - started}
     steps = denoise(
         model.denoiser,
@@ -122,7 +122,7 @@ class _Prepared:
     world_from_model: Similarity
 
 
-def _prepare(request: SceneRequest, model: Model, work: Work, report: Report) -> _Prepared:
+def _prepare(request: SceneRequest, seed: int, model: Model, work: Work, report: Report) -> _Prepared:
     target = (request.height, request.width)
     data = request.picture_bytes
     picture = None if data is None else decode_picture(data)
@@ -136,7 +136,7 @@ def _prepare(request: SceneRequest, model: Model, work: Work, report: Report) ->
     if picture is not None:
         assert fitted.box is not None
         pixels = PictureAt(torch.from_numpy(sample(picture, fitted.box, (work.height, work.width))), work.picture_view)
-    noise = seeded_noise(request.seed)
+    noise = seeded_noise(seed)
     grid = (model.config.autoencoder.z_dim, work.height // 16, work.width // 16)
     text = model.text_encoder([request.text_prompt]).to(model.device)
     conditioning = condition(model.autoencoder, text, [pixels], cameras.to(model.device), grid, [noise], report)

@@ -13,6 +13,7 @@ from flashworld.models.config import ModelConfig
 from flashworld.models.reconstruction import ReconstructionDecoder
 from flashworld.models.text import Umt5TextEncoder, build_umt5
 from flashworld.models.transformer import TransformerDenoiser, build_transformer
+from flashworld.protocols import Denoiser, GaussianDecoder, PictureEncoder
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ class Model:
     config: ModelConfig
     networks: Networks
     text_encoder: Umt5TextEncoder
-    autoencoder: ImageAutoencoder
-    denoiser: TransformerDenoiser
-    decoder: ReconstructionDecoder
+    autoencoder: PictureEncoder
+    denoiser: Denoiser
+    decoder: GaussianDecoder
     trained: bool
     weights: str
     device: torch.device

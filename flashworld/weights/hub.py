@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from huggingface_hub import hf_hub_download, snapshot_download
+from huggingface_hub import hf_hub_download, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HFValidationError
 
 from flashworld.errors import WeightsError
@@ -33,6 +33,11 @@ def download_checkpoint() -> Path:
         f"give a local copy of {CHECKPOINT} with --ckpt",
     )
     return Path(file)
+
+
+def has_checkpoint() -> bool:
+    """Whether FlashWorld's own weights are in the hub's cache on this machine."""
+    return isinstance(try_to_load_from_cache(FLASHWORLD, CHECKPOINT), str)
 
 
 def _download(download: Callable[[], Found], what: str, remedy: str) -> Found:

@@ -7,6 +7,7 @@ import torch
 from flashworld.errors import WeightsError
 from flashworld.events import Progress, Report, ignore
 from flashworld.models.model import Model, assemble, build_networks
+from flashworld.models.offload import Offloading, offloaded
 from flashworld.runtime import choose_dtype
 from flashworld.weights import hub
 from flashworld.weights.fill import Placement, fill, weight_shapes
@@ -23,6 +24,7 @@ def load(
     ckpt: str | Path | None = None,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
+    offloading: Offloading | None = None,
     report: Report = ignore,
 ) -> Model:
     """A model with its weights in place.
@@ -34,6 +36,7 @@ def load(
             `model.safetensors` in the folder, or the one on the hub.
         device: Where the weights go. They are held once, never first elsewhere.
         dtype: Format in which the networks compute; by default what suits the device.
+        offloading: Which networks rest in main memory; none by default.
         report: Hears of every loaded tensor, as stage `load`.
 
     Raises:
@@ -43,10 +46,16 @@ def load(
     placement = Placement(device, dtype or choose_dtype(device))
     if model == "tiny" and ckpt is not None:
         raise WeightsError("The tiny model takes no checkpoint: leave out --ckpt, or ask for --model flashworld.")
-    if model == "tiny" and not is_own_folder(SHIPPED):
+    if model == "tiny" and not has_trained_tiny():
         report(Progress("load", 1, 1))
         return build_untrained(placement)
-    return _load_source(str(model), _find(model, ckpt), placement, report)
+    loaded = _load_source(str(model), _find(model, ckpt), placement, offloading or Offloading(), report)
+    return offloaded(loaded, offloading) if offloading else loaded
+
+
+def has_trained_tiny() -> bool:
+    """Whether trained weights of the tiny model come with this package."""
+    return is_own_folder(SHIPPED)
 
 
 def _find(model: str | Path, ckpt: str | Path | None) -> Source:
@@ -86,7 +95,7 @@ def _checkpoint_in(folder: Path) -> Path:
     )
 
 
-def _load_source(name: str, source: Source, placement: Placement, report: Report) -> Model:
+def _load_source(name: str, source: Source, placement: Placement, offloading: Offloading, report: Report) -> Model:
     networks = build_networks(source.config)
     total = sum(len(weight_shapes(module)) for module in networks.named().values())
     done = 0
@@ -97,7 +106,8 @@ def _load_source(name: str, source: Source, placement: Placement, report: Report
         report(Progress("load", done, total))
 
     for part, module in networks.named().items():
-        fill(module, source.networks[part].tensors, source.networks[part].where, placement, advance)
+        home = Placement(offloading.home(part, placement.device), placement.dtype)
+        fill(module, source.networks[part].tensors, source.networks[part].where, home, advance)
     return assemble(
         name,
         source.config,

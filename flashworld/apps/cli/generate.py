@@ -15,7 +15,7 @@ from flashworld.errors import FlashWorldError, RequestError
 
 if TYPE_CHECKING:
     from flashworld.generation import Scene
-    from flashworld.models import Model
+    from flashworld.models.model import Model
     from flashworld.request import SceneRequest
 
 

@@ -11,7 +11,7 @@ from flashworld.events import Report
 
 if TYPE_CHECKING:
     from flashworld.cameras import Cameras
-    from flashworld.models import Model
+    from flashworld.models.model import Model
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -97,6 +97,7 @@ def path_from(height: int, width: int, options: dict[str, Any]) -> "Cameras":
 
 def chosen_model(options: dict[str, Any], report: Report) -> "Model":
     """Load the model that `model_options` chose, or the one that suits this machine."""
+    from flashworld.models.offload import Offloading
     from flashworld.runtime import choose_device, choose_model
     from flashworld.weights import load
 
@@ -106,4 +107,7 @@ def chosen_model(options: dict[str, Any], report: Report) -> "Model":
         choice = choose_model(device)
         name = choice.name
         click.echo(f"No --model was given: {choice.reason}.")
-    return load(name, ckpt=options["ckpt"], device=device, report=report)
+    flags = options["offload_t5"], options["offload_vae"], options["offload_transformer_during_vae"]
+    if any(flags) and device.type == "cpu":
+        click.echo("The offload options change nothing here: the model works on the CPU.")
+    return load(name, ckpt=options["ckpt"], device=device, offloading=Offloading(*flags), report=report)

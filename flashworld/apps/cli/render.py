@@ -1,6 +1,7 @@
 """`flashworld render`: a flight through a scene file, as a video or as pictures."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -34,7 +35,7 @@ def command(
     background: str,
     axes: str | None,
     rasteriser: str,
-    **path_choice: object,
+    **path_choice: Any,
 ) -> None:
     """Render the SCENE (.ply, .spz, .splat) along a camera path, one picture a frame."""
     from flashworld.apps.cli.progress import progress_bars

@@ -27,7 +27,8 @@ def compare_fp8(recorded: dict[str, Tensor]) -> Iterator[Comparison]:
         if f"{prefix}fp8_as_float" in recorded:
             decoded = largest(bits.float(), recorded[f"{prefix}fp8_as_float"])
             yield Comparison(FILE, f"{prefix}fp8_as_float", decoded, 0)
-    linear = nn.Linear(*reversed(recorded["linear.weight"].shape))
+    num_outputs, num_inputs = recorded["linear.weight"].shape
+    linear = nn.Linear(num_inputs, num_outputs)
     linear.load_state_dict({"weight": recorded["linear.weight"], "bias": recorded["linear.bias"]})
     with torch.no_grad():
         out = Fp8Linear(linear)(recorded["linear.x"]).float()

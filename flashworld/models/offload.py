@@ -1,0 +1,65 @@
+"""Networks that rest in main memory and come to the device only to work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from flashworld.models.model import Model
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Offloading:
+    """What leaves the device. Every choice saves its memory and costs time; none changes the mathematics.
+
+    `text_encoder`: it rests and works on the CPU. `decoders`: picture encoder and Gaussian decoder come to the device
+    for their work only. `transformer_meanwhile`: the transformer leaves while those two work.
+    """
+
+    text_encoder: bool = False
+    decoders: bool = False
+    transformer_meanwhile: bool = False
+
+    def home(self, network: str, device: torch.device) -> torch.device:
+        """Where a network of `models.Networks` rests in a model that works on `device`."""
+        away = {"text_encoder": self.text_encoder, "vae": self.decoders, "recon_decoder": self.decoders}
+        return CPU if away.get(network) else device
+
+
+def offloaded(model: Model, offloading: Offloading) -> Model:
+    """The same model, whose networks come and go. They must already rest where `offloading.home` says."""
+    transformer: nn.Module = model.networks.transformer
+    if offloading.transformer_meanwhile:
+        model = replace(model, denoiser=_visiting(model.denoiser, lambda: transformer.to(model.device)))
+
+    def come(module: nn.Module) -> None:
+        if offloading.transformer_meanwhile:
+            transformer.to(CPU)
+        module.to(model.device)
+
+    def visiting(network: Any, module: nn.Module) -> Any:
+        rest = offloading.home("vae", model.device)
+        return _visiting(network, lambda: come(module), lambda: module.to(rest))
+
+    return replace(
+        model,
+        autoencoder=visiting(model.autoencoder, model.networks.vae),
+        decoder=visiting(model.decoder, model.networks.recon_decoder),
+    )
+
+
+def _visiting(network: Any, come: Callable[[], Any], go: Callable[[], Any] = lambda: None) -> Any:
+    """A call of `network` between its coming and its going, which happens after a failed call too."""
+
+    def call(*args: Any) -> Any:
+        come()
+        try:
+            return network(*args)
+        finally:
+            go()
+
+    return call
