@@ -110,6 +110,16 @@ def test_every_option_of_the_command_line_is_explained(name: str):
     assert not unexplained
 
 
+def test_the_readmes_library_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    example = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    for code in example:
+        exec(code, {})
+    assert (tmp_path / "world.ply").stat().st_size > 1000
+    assert (tmp_path / "world.mp4").stat().st_size > 1000
+
+
 def test_every_file_and_package_has_its_clause_in_the_readmes_tree():
     tree = (ROOT / "README.md").read_text().partition("## The tree")[2].partition("```\n\n")[0]
     modules = [f"{m.name}/" if m.ispkg else f"{m.name}.py" for m in pkgutil.iter_modules(flashworld.__path__)]
