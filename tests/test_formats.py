@@ -337,6 +337,24 @@ def test_damaged_spz(tmp_path: Path, content: bytes):
         load(tmp_path / "a.spz")
 
 
+@pytest.mark.parametrize("name", ["a.ply", "a.spz"])
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path, name: str):
+    save(random_scene(2, degree=0), tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    for length in range(len(content)):
+        (tmp_path / name).write_bytes(content[:length])
+        with pytest.raises(FormatError):
+            load(tmp_path / name)
+
+
+def test_a_ply_that_promises_too_much_takes_no_memory(tmp_path: Path):
+    save(random_scene(2), tmp_path / "a.ply")
+    content = (tmp_path / "a.ply").read_bytes()
+    (tmp_path / "a.ply").write_bytes(content.replace(b"element vertex 2\n", b"element vertex 1000000000000\n"))
+    with pytest.raises(FormatError, match="truncated: its header promises 164,0"):
+        load(tmp_path / "a.ply")
+
+
 @given(st.data())
 def test_no_damage_ends_in_anything_but_our_error(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject):
     """Cut anywhere and with any byte changed: a scene, or one sentence."""
