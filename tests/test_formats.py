@@ -22,6 +22,8 @@ from flashworld.formats.publish import published
 from flashworld.gaussians import Gaussians
 from flashworld.geometry import Similarity, harmonics, matrix_from_quaternion, quaternion_from_matrix
 
+REFERENCE = Path(__file__).parent / "reference"
+
 
 def random_scene(num: int = 300, degree: int = 2, seed: int = 0) -> Gaussians:
     generator = torch.Generator().manual_seed(seed)
@@ -277,6 +279,40 @@ def test_splat(tmp_path: Path):
     (tmp_path / "a.splat").write_bytes(row[:-1])
     with pytest.raises(FormatError, match="truncated"):
         load(tmp_path / "a.splat")
+
+
+def test_compressed_ply():
+    """Written by splat-transform 2.7.1 from `random_scene()`, which it sorted; equal to the steps of that format."""
+    packed, scene = load(REFERENCE / "splat_transform.compressed.ply"), random_scene()
+    scene = scene[torch.cdist(packed.means, scene.means).argmin(dim=1)]
+    assert inspect(REFERENCE / "splat_transform.compressed.ply").format == "compressed PLY"
+    assert (packed.means - scene.means).abs().max() < 0.02
+    assert (packed.opacities - scene.opacities).abs().max() < 0.003
+    assert (packed.scales.log() - scene.scales.log()).abs().max() < 0.006
+    assert (packed.harmonics[:, 0] - scene.harmonics[:, 0]).abs().max() < 0.01
+    assert (packed.harmonics[:, 1:] - scene.harmonics[:, 1:]).abs().max() <= 4.001 / 256
+    # The quaternion's y and z change sign with the axes, so the same orientation may come with another sign.
+    assert (1 - (packed.quaternions * scene.quaternions).sum(-1).abs()).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"element chunk 2", b"element chunk 1"),
+        (b"element sh 300", b"element sh 299"),
+        (b"float min_x", b"float other"),
+        (b"float max_scale_z", b"float max_scale_q"),
+        (b"uint packed_color", b"float packed_color"),
+        (b"uint packed_scale", b"uint packed_other"),
+        (b"property uchar f_rest_23\n", b""),
+    ],
+)
+def test_damaged_compressed_ply(tmp_path: Path, old: bytes, new: bytes):
+    content = (REFERENCE / "splat_transform.compressed.ply").read_bytes()
+    assert old in content
+    (tmp_path / "a.ply").write_bytes(content.replace(old, new))
+    with pytest.raises(FormatError):
+        load(tmp_path / "a.ply")
 
 
 PLY = "ply\nformat binary_little_endian 1.0\nelement vertex {}\nproperty float x\nend_header\n"
