@@ -14,7 +14,7 @@ from flashworld.cameras import Cameras, normalise, resample
 from flashworld.cameras.views import from_fit
 from flashworld.conditioning import Conditioning, PictureAt, condition
 from flashworld.denoising import DenoiseStep, Schedule, denoise
-from flashworld.events import Report, ignore
+from flashworld.events import Progress, Report, ignore
 from flashworld.gaussians import Gaussians
 from flashworld.generation.record import Record, versions_here
 from flashworld.generation.scene import Scene
@@ -138,7 +138,9 @@ def _prepare(request: SceneRequest, seed: int, model: Model, work: Work, report:
         pixels = PictureAt(torch.from_numpy(sample(picture, fitted.box, (work.height, work.width))), work.picture_view)
     noise = seeded_noise(seed)
     grid = (model.config.autoencoder.z_dim, work.height // 16, work.width // 16)
+    report(Progress("text", 0, 1))
     text = model.text_encoder([request.text_prompt]).to(model.device)
+    report(Progress("text", 1, 1))
     conditioning = condition(model.autoencoder, text, [pixels], cameras.to(model.device), grid, [noise], report)
     return _Prepared(conditioning, noise, path, world_from_model[0])
 

@@ -32,24 +32,28 @@ class Offloading:
 
 def offloaded(model: Model, offloading: Offloading) -> Model:
     """The same model, whose networks come and go. They must already rest where `offloading.home` says."""
-    transformer: nn.Module = model.networks.transformer
+    transformer = model.networks.transformer
     if offloading.transformer_meanwhile:
-        model = replace(model, denoiser=_visiting(model.denoiser, lambda: transformer.to(model.device)))
+        model = replace(model, denoiser=_visiting(model.denoiser, lambda: _move(transformer, model.device)))
 
     def come(module: nn.Module) -> None:
         if offloading.transformer_meanwhile:
-            transformer.to(CPU)
-        module.to(model.device)
+            _move(transformer, CPU)
+        _move(module, model.device)
 
     def visiting(network: Any, module: nn.Module) -> Any:
         rest = offloading.home("vae", model.device)
-        return _visiting(network, lambda: come(module), lambda: module.to(rest))
+        return _visiting(network, lambda: come(module), lambda: _move(module, rest))
 
     return replace(
         model,
         autoencoder=visiting(model.autoencoder, model.networks.vae),
         decoder=visiting(model.decoder, model.networks.recon_decoder),
     )
+
+
+def _move(module: nn.Module, device: torch.device) -> None:
+    module.to(device)
 
 
 def _visiting(network: Any, come: Callable[[], Any], go: Callable[[], Any] = lambda: None) -> Any:

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def _device() -> Iterator[Finding]:
     yield Finding("memory plan", "everything resident" if device.type == "cpu" else _plan(device))
 
 
-def _plan(device: object) -> str:
+def _plan(device: "torch.device") -> str:
     import torch
 
     free = torch.cuda.mem_get_info(device)[0] / 2**30
@@ -115,4 +118,4 @@ def _weights() -> Iterator[Finding]:
     )
     here = "the published checkpoint is on this machine"
     away = "the published checkpoint is not here; it is downloaded when first used, or name it with --ckpt"
-    yield Finding("flashworld", *((here, "has") if has_checkpoint() else (away, "has not")))
+    yield Finding("flashworld", here) if has_checkpoint() else Finding("flashworld", away, "has not")
