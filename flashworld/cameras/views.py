@@ -1,6 +1,7 @@
 """From the cameras that were sent to `Cameras`, and back."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -23,9 +24,12 @@ def to_path(cameras: Cameras, height: int, width: int) -> CameraPath:
     rows = cameras.to("cpu", torch.float64)
     pixels = rows.intrinsics * torch.tensor([width, height, width, height])
     views = [
-        CameraView(quaternion=quaternion, position=position, fx=fx, fy=fy, cx=cx, cy=cy)
-        for quaternion, position, (fx, fy, cx, cy) in zip(
-            rows.quaternions.tolist(), rows.positions.tolist(), pixels.tolist(), strict=True
-        )
+        CameraView(quaternion=_short(row[:4]), position=_short(row[4:7]), fx=fx, fy=fy, cx=cx, cy=cy)
+        for row, (fx, fy, cx, cy) in zip(rows.vectors().tolist(), map(_short, pixels.tolist()), strict=True)
     ]
     return CameraPath(cameras=tuple(views), height=height, width=width)
+
+
+def _short(numbers: list[float]) -> tuple[Any, ...]:
+    """The digits that float32 has: 0.1 instead of 0.10000000149011612, and no negative zero."""
+    return tuple(float(f"{number:.7g}") + 0.0 for number in numbers)
