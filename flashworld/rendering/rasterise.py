@@ -34,8 +34,8 @@ class _Rasteriser:
     """A rasteriser and the device on which it works.
 
     Its module is imported when it is first asked for. It has `render`, which takes what `render` below takes, on that
-    device and by position, and returns colour, alpha and depth; and `missing()`, which returns None or what this machine
-    lacks and how to mend it.
+    device and by position, and returns colour, alpha and depth; and `missing()`, which returns None or what this
+    machine lacks and how to mend it.
     """
 
     module: str

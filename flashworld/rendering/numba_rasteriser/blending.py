@@ -14,9 +14,8 @@ import numpy as np
 from flashworld.rendering.numba_rasteriser.compile import inlined, kernel
 
 TILE, BLOCK = 16, 4
-U, V, A, B, C, OPACITY, Z, SLOPE, REACH, CURVE, RIGHT_Y, EXTENT_Y, GAUSSIAN = range(
-    13
-)  # fields of a record, see `projection`
+# Fields of a record, see `projection`.
+U, V, A, B, C, OPACITY, Z, SLOPE, REACH, CURVE, RIGHT_Y, EXTENT_Y, GAUSSIAN, RED, GREEN, BLUE = range(16)
 GRADIENTS = 10  # red green blue depth, and the moments 1 x y xx xy yy of the gradient of alpha
 
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
@@ -25,7 +24,8 @@ _MIN_ALPHA = np.float32(1 / 255)
 _MIN_TRANSMITTANCE = np.float32(1e-4)
 _LARGEST, _NAN = np.float32(1e30), np.float32(math.nan)
 _RUN = 64  # keys that are sorted at a time
-_STACK = 33  # a first part has at most a quarter of the values of what was split, and a key has 64 bits
+_STACK = 65  # a part has at most half the values of what was split, and a key has 64 bits
+_TILE_WIDTH, _PER_BLOCK, _ROUND_UP = np.float32(TILE), np.float32(1 / BLOCK), np.float32(BLOCK - 0.5)
 _SLOT = np.uint64(0xFFFFFFFF)
 
 # 2^f for f in -0.5..0.5, relative error 1e-7 (Chebyshev interpolation).
@@ -44,13 +44,13 @@ _C3, _C5, _SIX = np.float32(3), np.float32(5), np.float32(6)
 def _partition(keys, first, stop):
     """Move the nearer keys of first..stop to the front; return where the others start.
 
-    The pivot is a quarter of the way from the least to the greatest key. So the range of values shrinks by a quarter or
-    more each time, and since keys are distinct, both parts have at least one.
+    The pivot is half-way from the least to the greatest key: the range of values halves each time, and since keys are
+    distinct, both parts have at least one.
     """
     least = greatest = keys[first]
     for i in range(first, stop):
         least, greatest = min(least, keys[i]), max(greatest, keys[i])
-    pivot = least + ((greatest - least) >> np.uint64(2))
+    pivot = least + ((greatest - least) >> np.uint64(1))
     split = first
     for i in range(first, stop):
         key = keys[i]
@@ -121,12 +121,22 @@ def colour_of(gaussian, means, harmonics, eye, basis):
 
 
 @inlined
-def visible_colour(record, means, harmonics, eye, basis):
-    """Colour of the Gaussian of a record, floored at 0; NaN if it is not finite."""
-    red, green, blue = colour_of(record.view(np.int32)[GAUSSIAN], means, harmonics, eye, basis)
-    if not abs(red) + abs(green) + abs(blue) < _LARGEST:
-        return _NAN, _NAN, _NAN
-    return max(red, _ZERO), max(green, _ZERO), max(blue, _ZERO)
+def visible_colour(key, record, records, means, harmonics, eye, basis):
+    """Colour of a Gaussian, floored at 0; NaN if it is not finite. Evaluated once a view, then kept among the records.
+
+    Threads of other tiles may do the same at the same time. That is no harm: each number is either not known yet
+    (negative) or final.
+    """
+    red, green, blue = record[RED], record[GREEN], record[BLUE]
+    if red < _ZERO or green < _ZERO or blue < _ZERO:
+        red, green, blue = colour_of(record.view(np.int32)[GAUSSIAN], means, harmonics, eye, basis)
+        if abs(red) + abs(green) + abs(blue) < _LARGEST:
+            red, green, blue = max(red, _ZERO), max(green, _ZERO), max(blue, _ZERO)
+        else:
+            red = green = blue = _NAN
+        slot = np.int64(key & _SLOT)
+        records[slot, RED], records[slot, GREEN], records[slot, BLUE] = red, green, blue
+    return red, green, blue
 
 
 @inlined
@@ -168,31 +178,33 @@ def basis_backward(x, y, z, num, v_basis):
 
 
 @inlined
-def blocks_between(low, high):
-    """First and last of a tile's four block rows (or columns) with a pixel centre in low..high from the tile's edge.
+def _touched_blocks(record, x, y):
+    """Which of a tile's 16 blocks the ellipse touches, as bits: exact, corners included.
 
-    The last is before the first if there is none.
+    `x`, `y` is its centre from the tile's corner. The ellipse's part within a row of blocks reaches furthest right at
+    the height of its rightmost point, or as near to that as the row allows; likewise left.
     """
-    quarter = np.float32(0.25)
-    first = math.ceil(max((low - np.float32(3.5)) * quarter, _ZERO))
-    last = math.floor(min(max((high - _HALF) * quarter, -_ONE), np.float32(3)))
-    return first, last
-
-
-@inlined
-def span_of_row(record, x, top):
-    """First and last block that the ellipse touches within a row of blocks: exact, corners included.
-
-    `x` is the ellipse's centre from the tile's left edge, `top` the row's first pixels from the ellipse's centre.
-    The ellipse's part within the row's height reaches furthest right at the height of its rightmost point, or as near
-    to that as the row allows; likewise left.
-    """
-    bottom = top + np.float32(BLOCK - 1)
-    right_y = min(max(record[RIGHT_Y], top), bottom)
-    left_y = min(max(-record[RIGHT_Y], top), bottom)
-    right = x + record[SLOPE] * right_y + math.sqrt(max(record[REACH] - record[CURVE] * right_y * right_y, _ZERO))
-    left = x + record[SLOPE] * left_y - math.sqrt(max(record[REACH] - record[CURVE] * left_y * left_y, _ZERO))
-    return blocks_between(left, right)
+    right_point, extent, slope, reach, curve = (
+        record[RIGHT_Y],
+        record[EXTENT_Y],
+        record[SLOPE],
+        record[REACH],
+        record[CURVE],
+    )
+    blocks = np.int32(0)
+    for row in range(4):
+        top = np.float32(BLOCK * row) + _HALF - y  # the row's first and last pixel centres, from the ellipse's centre
+        bottom = top + np.float32(BLOCK - 1)
+        right_y = min(max(right_point, top), bottom)
+        left_y = min(max(-right_point, top), bottom)
+        right = x + slope * right_y + math.sqrt(max(reach - curve * right_y * right_y, _ZERO))
+        left = x + slope * left_y - math.sqrt(max(reach - curve * left_y * left_y, _ZERO))
+        first = np.int32(min(max(left + _HALF, _ZERO), _TILE_WIDTH) * _PER_BLOCK)
+        stop = np.int32(min(max(right + _ROUND_UP, _ZERO), _TILE_WIDTH) * _PER_BLOCK)
+        inside = (bottom >= -extent) & (top <= extent) & (first < stop)
+        columns = (np.int32(1) << stop) - (np.int32(1) << first)
+        blocks |= (columns if inside else np.int32(0)) << np.int32(4 * row)
+    return blocks
 
 
 @inlined
@@ -270,64 +282,73 @@ def _unblend_block(state, sums, record, x, y, red, green, blue):
 
 
 @inlined
-def _start_tile(state, alive, width, height):
-    """Reset a tile of which only width x height pixels are in the image; return how many blocks have any."""
+def _start_tile(state, width, height):
+    """Reset the transmittance of a tile that has width x height pixels in the image; return its blocks as bits."""
     unfinished = 0
     for block in range(16):
-        alive[block] = 0
         for k in range(16):
             inside = (block % 4 * BLOCK + k % 4 < width) & (block // 4 * BLOCK + k // 4 < height)
             state[block, k] = _ONE if inside else -_ONE
-            alive[block] += inside
-        unfinished += alive[block] > 0
+            unfinished |= np.int64(inside) << block
     return unfinished
+
+
+@inlined
+def load_records(keys, first, stop, records, run):
+    """Copy the records of some keys side by side, so that the processor waits for many of them at the same time."""
+    for i in range(stop - first):
+        record = records[np.int64(keys[first + i] & _SLOT)]
+        for field in range(16):
+            run[i, field] = record[field]
+
+
+@inlined
+def list_blocks(bits, blocks):
+    """Write the numbers of the set bits to the front of `blocks`; return how many there are."""
+    num = 0
+    for block in range(16):
+        blocks[num] = block
+        num += bits >> block & 1
+    return num
 
 
 @kernel
 def blend(row, keys, starts, records, means, harmonics, eye, background, colour, alpha, depth):
     """Render one row of tiles of one view. `starts` [tiles_x + 1] bound the tiles' keys, which are sorted in part."""
     height, width = alpha.shape
-    state, alive, basis = np.empty((16, 80), np.float32), np.empty(16, np.int64), np.empty(16, np.float32)
-    ends, unsorted = np.empty(_STACK, np.int64), np.empty(_RUN, np.uint64)
+    state, basis, blocks = np.empty((16, 80), np.float32), np.empty(16, np.float32), np.empty(16, np.int64)
+    ends, unsorted, run = np.empty(_STACK, np.int64), np.empty(_RUN, np.uint64), np.empty((_RUN, 16), np.float32)
     top = row * TILE
     for tile in range(len(starts) - 1):
         left = tile * TILE
         state[:] = _ZERO
-        unfinished = _start_tile(state, alive, width - left, height - top)
-        done, stop, level = starts[tile], starts[tile], 0
+        unfinished = _start_tile(state, width - left, height - top)
+        done, level = starts[tile], 0
         ends[0] = starts[tile + 1]
-        while done < starts[tile + 1] and unfinished > 0:
-            if done == stop:
-                stop, level = next_run(keys, done, ends, level, unsorted)
-            record = records[np.int64(keys[done] & _SLOT)]
-            done += 1
-            unfinished -= _blend(record, left, top, state, alive, means, harmonics, eye, basis)
-        _finish_tile(state, left, top, background, colour, alpha, depth)
-
-
-@inlined
-def _blend(record, left, top, state, alive, means, harmonics, eye, basis):
-    """Blend one Gaussian into a tile; return how many blocks it finished."""
-    x, y = record[U] - np.float32(left), record[V] - np.float32(top)
-    first_row, last_row = blocks_between(y - record[EXTENT_Y], y + record[EXTENT_Y])
-    red = green = blue = -_ONE
-    finished = 0
-    for row in range(first_row, last_row + 1):
-        above = y - np.float32(BLOCK * row) - _HALF
-        first, last = span_of_row(record, x, -above)
-        for column in range(first, last + 1):
-            block = BLOCK * row + column
-            if alive[block] == 0:
-                continue
-            if red < _ZERO:  # not known yet
-                red, green, blue = visible_colour(record, means, harmonics, eye, basis)
+        while done < starts[tile + 1] and unfinished != 0:
+            stop, level = next_run(keys, done, ends, level, unsorted)
+            load_records(keys, done, stop, records, run)
+            for i in range(stop - done):
+                record = run[i]
+                x, y = record[U] - np.float32(left), record[V] - np.float32(top)
+                num = list_blocks(_touched_blocks(record, x, y) & unfinished, blocks)
+                if num == 0:
+                    continue
+                red, green, blue = visible_colour(keys[done + i], record, records, means, harmonics, eye, basis)
                 if math.isnan(red):
-                    return finished
-            alive[block] = _blend_block(
-                state[block], record, x - np.float32(BLOCK * column) - _HALF, above, red, green, blue
-            )
-            finished += alive[block] == 0
-    return finished
+                    continue
+                for j in range(num):
+                    block = blocks[j]
+                    above, before = (
+                        y - np.float32(block // 4 * BLOCK) - _HALF,
+                        x - np.float32(block % 4 * BLOCK) - _HALF,
+                    )
+                    if _blend_block(state[block], record, before, above, red, green, blue) == 0:
+                        unfinished &= ~(1 << block)
+                if unfinished == 0:
+                    break
+            done = stop
+        _finish_tile(state, left, top, background, colour, alpha, depth)
 
 
 @inlined
@@ -354,54 +375,54 @@ def unblend(
     `colour`, `alpha`, `depth` are what `blend` wrote, the v_ ones the loss's gradients with respect to them.
     """
     height, width = alpha.shape
-    state, alive, basis = np.empty((16, 96), np.float32), np.empty(16, np.int64), np.empty(16, np.float32)
-    ends, unsorted, sums = np.empty(_STACK, np.int64), np.empty(_RUN, np.uint64), np.empty(16 * GRADIENTS, np.float32)
+    state, basis, blocks = np.empty((16, 96), np.float32), np.empty(16, np.float32), np.empty(16, np.int64)
+    ends, unsorted, run = np.empty(_STACK, np.int64), np.empty(_RUN, np.uint64), np.empty((_RUN, 16), np.float32)
+    sums = np.empty(16 * GRADIENTS, np.float32)
     top = row * TILE
     for tile in range(len(starts) - 1):
         left = tile * TILE
         state[:] = _ZERO
-        unfinished = _start_tile(state, alive, width - left, height - top)
+        unfinished = _start_tile(state, width - left, height - top)
         _load_gradients(state, left, top, colour, alpha, depth, v_colour, v_alpha, v_depth)
-        done, stop, level = starts[tile], starts[tile], 0
+        done, level = starts[tile], 0
         ends[0] = starts[tile + 1]
-        while done < starts[tile + 1] and unfinished > 0:
-            if done == stop:
-                stop, level = next_run(keys, done, ends, level, unsorted)
-            record = records[np.int64(keys[done] & _SLOT)]
-            sums[:] = _ZERO
-            unfinished -= _unblend(record, left, top, state, alive, means, harmonics, eye, basis, sums)
-            for i in range(GRADIENTS):
-                total = _ZERO
-                for k in range(16):
-                    total += sums[16 * i + k]
-                pairs[done, i] = total
-            done += 1
+        while done < starts[tile + 1] and unfinished != 0:
+            stop, level = next_run(keys, done, ends, level, unsorted)
+            load_records(keys, done, stop, records, run)
+            pairs[done:stop] = _ZERO
+            for i in range(stop - done):
+                record = run[i]
+                x, y = record[U] - np.float32(left), record[V] - np.float32(top)
+                num = list_blocks(_touched_blocks(record, x, y) & unfinished, blocks)
+                if num == 0:
+                    continue
+                red, green, blue = visible_colour(keys[done + i], record, records, means, harmonics, eye, basis)
+                if math.isnan(red):
+                    continue
+                sums[:] = _ZERO
+                for j in range(num):
+                    block = blocks[j]
+                    above, before = (
+                        y - np.float32(block // 4 * BLOCK) - _HALF,
+                        x - np.float32(block % 4 * BLOCK) - _HALF,
+                    )
+                    if _unblend_block(state[block], sums, record, before, above, red, green, blue) == 0:
+                        unfinished &= ~(1 << block)
+                _add_lanes(sums, pairs[done + i])
+                if unfinished == 0:
+                    break
+            done = stop
         consumed[tile] = done - starts[tile]
 
 
 @inlined
-def _unblend(record, left, top, state, alive, means, harmonics, eye, basis, sums):
-    """`_blend`, with gradients."""
-    x, y = record[U] - np.float32(left), record[V] - np.float32(top)
-    first_row, last_row = blocks_between(y - record[EXTENT_Y], y + record[EXTENT_Y])
-    red = green = blue = -_ONE
-    finished = 0
-    for row in range(first_row, last_row + 1):
-        above = y - np.float32(BLOCK * row) - _HALF
-        first, last = span_of_row(record, x, -above)
-        for column in range(first, last + 1):
-            block = BLOCK * row + column
-            if alive[block] == 0:
-                continue
-            if red < _ZERO:  # not known yet
-                red, green, blue = visible_colour(record, means, harmonics, eye, basis)
-                if math.isnan(red):
-                    return finished
-            alive[block] = _unblend_block(
-                state[block], sums, record, x - np.float32(BLOCK * column) - _HALF, above, red, green, blue
-            )
-            finished += alive[block] == 0
-    return finished
+def _add_lanes(sums, totals):
+    """Total of each 16 lanes."""
+    for i in range(GRADIENTS):
+        total = _ZERO
+        for k in range(16):
+            total += sums[16 * i + k]
+        totals[i] = total
 
 
 @inlined

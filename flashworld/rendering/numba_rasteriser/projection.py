@@ -12,18 +12,23 @@ from flashworld.rendering.numba_rasteriser.compile import inlined, kernel
 LANES = 64
 TILE = 16
 RECORD = 16  # floats of a record: one cache line
-U, V, A, B, C, OPACITY, Z, SLOPE, REACH, CURVE, RIGHT_Y, EXTENT_Y, GAUSSIAN, TILES_X, TILES_Y = range(15)
-EXTENT_X, VISIBLE = GAUSSIAN, TILES_X  # rows of the scratch, where the record has something else
+U, V, A, B, C, OPACITY, Z, SLOPE, REACH, CURVE, RIGHT_Y, EXTENT_Y, GAUSSIAN, RED, GREEN, BLUE = range(RECORD)
+FOOTPRINT = 5  # integers of a footprint: the depth's bits, then the first and last column and row of tiles
+LEFT, RIGHT, TOP, BOTTOM, VISIBLE = range(
+    EXTENT_Y + 1, EXTENT_Y + 1 + FOOTPRINT
+)  # rows of the scratch after a record's
 
 _ONE = np.float32(1)
 _TWO = np.float32(2)
 _ZERO = np.float32(0)
 _HALF = np.float32(0.5)
+_PER_TILE = np.float32(1 / TILE)
 _BLUR = np.float32(0.3)
 _HALF_LOG2_E = np.float32(0.5 * math.log2(math.e))
 _LN_2 = np.float32(math.log(2))
 _MIN_OPACITY = np.float32(1 / 255)
 _LARGEST = np.float32(1e30)
+_UNKNOWN = np.float32(-1)  # a colour that is not evaluated yet
 
 
 @inlined
@@ -37,10 +42,13 @@ def _log2_bound(x):
 
 @inlined
 def _project_lanes(means, quaternions, scales, opacities, camera, near, far, width, height, out):
-    """Ellipses of up to 64 Gaussians, a row of `out` for each field. No branches, so LLVM makes vector code of it."""
+    """Ellipses of up to 64 Gaussians, a row of `out` for each field.
+
+    No branches, one-dimensional arrays and constant strides: so LLVM makes vector code of it.
+    """
     w00, w01, w02, w10, w11, w12, w20, w21, w22, px, py, pz, fx, fy, cx, cy, left, right, top, bottom = camera
     for k in range(len(opacities)):
-        dx, dy, dz = means[k, 0] - px, means[k, 1] - py, means[k, 2] - pz
+        dx, dy, dz = means[3 * k + 0] - px, means[3 * k + 1] - py, means[3 * k + 2] - pz
         z = w20 * dx + w21 * dy + w22 * dz
         per_z = _ONE / z
         slope_x = (w00 * dx + w01 * dy + w02 * dz) * per_z
@@ -52,7 +60,7 @@ def _project_lanes(means, quaternions, scales, opacities, camera, near, far, wid
         gx, gy = fx * per_z, fy * per_z
         p00, p01, p02 = gx * (w00 - jx * w20), gx * (w01 - jx * w21), gx * (w02 - jx * w22)
         p10, p11, p12 = gy * (w10 - jy * w20), gy * (w11 - jy * w21), gy * (w12 - jy * w22)
-        qw, qx, qy, qz = quaternions[k, 0], quaternions[k, 1], quaternions[k, 2], quaternions[k, 3]
+        qw, qx, qy, qz = quaternions[4 * k + 0], quaternions[4 * k + 1], quaternions[4 * k + 2], quaternions[4 * k + 3]
         norm = _TWO / (qw * qw + qx * qx + qy * qy + qz * qz)
         xx, yy, zz = norm * qx * qx, norm * qy * qy, norm * qz * qz
         xy, xz, yz = norm * qx * qy, norm * qx * qz, norm * qy * qz
@@ -60,7 +68,7 @@ def _project_lanes(means, quaternions, scales, opacities, camera, near, far, wid
         r00, r01, r02 = _ONE - yy - zz, xy - wz, xz + wy
         r10, r11, r12 = xy + wz, _ONE - xx - zz, yz - wx
         r20, r21, r22 = xz - wy, yz + wx, _ONE - xx - yy
-        s0, s1, s2 = scales[k, 0], scales[k, 1], scales[k, 2]
+        s0, s1, s2 = scales[3 * k + 0], scales[3 * k + 1], scales[3 * k + 2]
         m00, m10 = s0 * (p00 * r00 + p01 * r10 + p02 * r20), s0 * (p10 * r00 + p11 * r10 + p12 * r20)
         m01, m11 = s1 * (p00 * r01 + p01 * r11 + p02 * r21), s1 * (p10 * r01 + p11 * r11 + p12 * r21)
         m02, m12 = s2 * (p00 * r02 + p01 * r12 + p02 * r22), s2 * (p10 * r02 + p11 * r12 + p12 * r22)
@@ -85,56 +93,62 @@ def _project_lanes(means, quaternions, scales, opacities, camera, near, far, wid
         seen &= (u + extent_x >= _HALF) & (u - extent_x <= width - _HALF)
         seen &= (v + extent_y >= _HALF) & (v - extent_y <= height - _HALF)
 
-        out[U, k], out[V, k] = u, v
-        out[A, k], out[B, k], out[C, k] = syy * per_determinant, -_TWO * sxy * per_determinant, sxx * per_determinant
-        out[OPACITY, k], out[Z, k] = opacity, z
-        out[SLOPE, k], out[REACH, k] = sxy / syy, limit * determinant / syy
-        out[CURVE, k] = determinant / (syy * syy)
-        out[RIGHT_Y, k] = sxy / sxx * extent_x
-        out[EXTENT_Y, k], out[EXTENT_X, k] = extent_y, extent_x
-        out[VISIBLE, k] = _ONE if seen else _ZERO
-
-
-@inlined
-def _tile_range(centre, extent, num_tiles):
-    """First and last tile with a pixel centre within `extent` of `centre`, which is known to be in sight."""
-    first = int(max(centre - extent - _HALF, _ZERO)) // TILE
-    last = int(min(centre + extent - _HALF, np.float32(num_tiles * TILE))) // TILE
-    return first, min(last, num_tiles - 1)
+        out[LANES * U + k], out[LANES * V + k] = u, v
+        out[LANES * A + k], out[LANES * B + k], out[LANES * C + k] = (
+            syy * per_determinant,
+            -_TWO * sxy * per_determinant,
+            sxx * per_determinant,
+        )
+        out[LANES * OPACITY + k], out[LANES * Z + k] = opacity, z
+        out[LANES * SLOPE + k], out[LANES * REACH + k] = sxy / syy, limit * determinant / syy
+        out[LANES * CURVE + k] = determinant / (syy * syy)
+        out[LANES * RIGHT_Y + k] = sxy / sxx * extent_x
+        out[LANES * EXTENT_Y + k] = extent_y
+        # The first and last pixel within the extents, in tiles; what is out of sight may be nonsense here.
+        out[LANES * LEFT + k] = max(u - extent_x - _HALF, _ZERO) * _PER_TILE
+        out[LANES * RIGHT + k] = min(u + extent_x, width) * _PER_TILE - _HALF * _PER_TILE
+        out[LANES * TOP + k] = max(v - extent_y - _HALF, _ZERO) * _PER_TILE
+        out[LANES * BOTTOM + k] = min(v + extent_y, height) * _PER_TILE - _HALF * _PER_TILE
+        out[LANES * VISIBLE + k] = _ONE if seen else _ZERO
 
 
 @kernel
-def project(first, last, means, quaternions, scales, opacities, camera, near, far, width, height, records, counts):
-    """Write records of the visible Gaussians of first..last to `records[first:]`, in order, and return their number.
+def project(
+    first, last, means, quaternions, scales, opacities, camera, near, far, width, height, records, footprints, counts
+):
+    """Write records and footprints of the visible Gaussians of first..last, from `first` on; return their number.
 
     `counts` [tiles_y, tiles_x] receives how many of them touch each tile. `camera` holds the rotation from world to
     OpenCV camera axes (9, row by row), position (3), fx fy cx cy in pixels, and the limits of x/z and y/z inside the
     Jacobian (left, right, top, bottom).
     """
-    tiles_y, tiles_x = counts.shape
-    lanes = np.empty((RECORD, LANES), np.float32)
+    lanes = np.empty((VISIBLE + 1) * LANES, np.float32)
+    flat_means, flat_quaternions, flat_scales = means.reshape(-1), quaternions.reshape(-1), scales.reshape(-1)
     as_integers = records.view(np.int32)
     num = 0
     for start in range(first, last, LANES):
         stop = min(start + LANES, last)
         _project_lanes(
-            means[start:stop], quaternions[start:stop], scales[start:stop], opacities[start:stop],
+            flat_means[3 * start : 3 * stop], flat_quaternions[4 * start : 4 * stop], flat_scales[3 * start : 3 * stop],
+            opacities[start:stop],
             camera, near, far, np.float32(width), np.float32(height), lanes,
         )  # fmt: skip
         for k in range(stop - start):
-            if lanes[VISIBLE, k] == _ZERO:
+            if lanes[LANES * VISIBLE + k] == _ZERO:
                 continue
             slot = first + num
             num += 1
             for field in range(GAUSSIAN):
-                records[slot, field] = lanes[field, k]
-            x0, x1 = _tile_range(lanes[U, k], lanes[EXTENT_X, k], tiles_x)
-            y0, y1 = _tile_range(lanes[V, k], lanes[EXTENT_Y, k], tiles_y)
+                records[slot, field] = lanes[LANES * field + k]
             as_integers[slot, GAUSSIAN] = start + k
-            as_integers[slot, TILES_X] = x0 | x1 << 16
-            as_integers[slot, TILES_Y] = y0 | y1 << 16
-            for y in range(y0, y1 + 1):
-                for x in range(x0, x1 + 1):
+            records[slot, RED] = records[slot, GREEN] = records[slot, BLUE] = _UNKNOWN
+            left, right = np.int32(lanes[LANES * LEFT + k]), np.int32(lanes[LANES * RIGHT + k])
+            top, bottom = np.int32(lanes[LANES * TOP + k]), np.int32(lanes[LANES * BOTTOM + k])
+            footprints[slot, 0] = as_integers[slot, Z]
+            footprints[slot, 1], footprints[slot, 2] = left, right
+            footprints[slot, 3], footprints[slot, 4] = top, bottom
+            for y in range(top, bottom + 1):
+                for x in range(left, right + 1):
                     counts[y, x] += 1
     return num
 

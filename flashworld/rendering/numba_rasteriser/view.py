@@ -74,6 +74,7 @@ class Rasteriser:
         self.workers = workers
         self.chunk = max(1 << 14, math.ceil(num / 64))
         self.records = np.empty((num, projection.RECORD), np.float32)
+        self.footprints = np.empty((num, projection.FOOTPRINT), np.int32)
         self.firsts = range(0, num, self.chunk)
         self.lasts = np.zeros(len(self.firsts), np.int64)
         self.keys = np.empty(0, np.uint64)
@@ -140,7 +141,8 @@ class Rasteriser:
             self.lasts[chunk] = first + projection.project(
                 first, min(first + self.chunk, len(self.records)),
                 scene.means, scene.quaternions, scene.scales, scene.opacities,
-                view.camera, view.near, view.far, view.width, view.height, self.records, counts[chunk],
+                view.camera, view.near, view.far, view.width, view.height,
+                self.records, self.footprints, counts[chunk],
             )  # fmt: skip
 
         self.workers.run(project, len(self.firsts))
@@ -159,7 +161,7 @@ class Rasteriser:
             band = Band(first_row, starts, self.keys)
 
             def scatter(chunk: int, rows: tuple[int, int] = (first_row, last_row), cursors: NDArray = cursors) -> None:
-                tiles.scatter(self.firsts[chunk], self.lasts[chunk], self.records, *rows, cursors[chunk], self.keys)
+                tiles.scatter(self.firsts[chunk], self.lasts[chunk], self.footprints, *rows, cursors[chunk], self.keys)
 
             self.workers.run(scatter, len(self.firsts))
             yield band
