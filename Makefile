@@ -19,11 +19,11 @@ WITHOUT = $(if $(NODE),$(if $(CHROMIUM),,not browser),not external and not brows
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-demo: $(INSTALLED) ## Turn a shipped photo into out/*.ply, .spz and .mp4
-	$(VENV)/bin/flashworld generate examples/requests/photo.json --output $(OUT)
+demo: $(INSTALLED) ## Turn a shipped picture into out/*.ply, .spz and .mp4
+	$(VENV)/bin/flashworld generate examples/requests/living-room.json --output $(OUT)
 
 test: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the tests; those in node and chromium where these are installed
-	$(if $(WITHOUT),@echo "left out, for want of node or chromium: tests that are '$(WITHOUT:not %=%)'")
+	$(if $(WITHOUT),@echo "node or chromium is missing: only tests that are '$(WITHOUT)' run")
 	$(PYTHON_OF_VENV) -m pytest -n $(WORKERS) $(if $(WITHOUT),-m "$(WITHOUT)")
 
 external: $(INSTALLED_DEV) $(NODE_MODULES) ## Run only the tests that open our files in node programs by others

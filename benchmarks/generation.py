@@ -16,7 +16,7 @@ from flashworld.generation import generate
 from flashworld.request import parse_request
 from flashworld.weights import load
 
-REQUEST = Path(__file__).parents[1] / "examples/requests/photo.json"
+REQUEST = Path(__file__).parents[1] / "examples/requests/living-room.json"
 
 
 def measure(model_name: str, device: str, exact_size: bool, folder: Path) -> Iterator[tuple[str, float]]:

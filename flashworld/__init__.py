@@ -1,7 +1,7 @@
 """FlashWorld: one picture or one sentence, plus a camera path, becomes a 3D Gaussian world.
 
 >>> from flashworld import generate, load_model, parse_request
->>> request = parse_request(open("examples/requests/photo.json").read())
+>>> request = parse_request(open("examples/requests/living-room.json").read())
 >>> scene = generate(request, load_model("tiny"))
 >>> scene.save("room.ply")
 
