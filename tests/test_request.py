@@ -40,8 +40,14 @@ def test_a_published_request_is_accepted_and_gives_itself_back():
     assert parse_request(request.to_json()) == request
 
 
-def test_a_request_gives_back_nothing_that_was_not_given():
-    assert json.loads(parse_request(REQUEST).to_json()) == REQUEST
+@pytest.mark.parametrize("given", [{}, {"image_prompt": ""}, {"image_prompt": None, "seed": None}, {"image_index": 0}])
+def test_a_request_gives_back_just_what_was_given(given: dict):
+    assert json.loads(parse_request({**REQUEST, **given}).to_json()) == {**REQUEST, **given}
+
+
+def test_an_empty_text_beside_a_picture_is_given_back():
+    given = {**REQUEST, "text_prompt": "", "image_prompt": base64.b64encode(png()).decode()}
+    assert json.loads(parse_request(given).to_json()) == given
 
 
 @pytest.mark.parametrize("text", ["{}", "data:image/jpeg;base64,{}", "  {}\n", "anything,{}"])
@@ -58,7 +64,9 @@ def test_a_picture_may_be_given_as_bytes_within_the_process_and_is_sent_as_text(
 
 @pytest.mark.parametrize("nothing", [None, "", b""])
 def test_no_picture(nothing: object):
-    assert parse_request({**REQUEST, "image_prompt": nothing}).picture_bytes is None
+    request = parse_request({**REQUEST, "image_prompt": nothing})
+    assert request.picture_bytes is None
+    assert parse_request(request.to_json()).picture_bytes is None
 
 
 @pytest.mark.parametrize("text", [None, "", "  \n"])

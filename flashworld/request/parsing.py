@@ -35,7 +35,7 @@ def parse_path(data: dict[str, Any] | str | bytes) -> CameraPath:
 
 
 def _parse(schema: type[AnySchema], data: Any) -> AnySchema:
-    fields = _read_json(data) if isinstance(data, (str, bytes, bytearray)) else data
+    fields = read_json(data) if isinstance(data, (str, bytes, bytearray)) else data
     if not isinstance(fields, dict):
         raise RequestError([f"the request: {_shorten(fields)} was given; a JSON object with 'cameras' is needed"])
     faults = _misspelt(schema, fields)
@@ -64,7 +64,12 @@ def _misspelt(schema: type[Schema], fields: dict[str, Any]) -> list[str]:
     return [f"{key}: the field is unknown; {names[0]} is meant, it seems" for key, names in near.items() if names]
 
 
-def _read_json(text: str | bytes | bytearray) -> Any:
+def read_json(text: str | bytes | bytearray) -> Any:
+    """What a JSON text says, read within bounds.
+
+    Raises:
+        RequestError: too long, no JSON, a number that is not finite, or a field given twice.
+    """
     if len(text) > MAX_REQUEST_BYTES:
         raise RequestError([f"the request has {len(text) / 1e6:.0f} MB; {MAX_REQUEST_BYTES // 10**6} MB are allowed"])
     try:

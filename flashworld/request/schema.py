@@ -40,11 +40,12 @@ class Schema(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_absent(cls, data: Any) -> Any:
-        """Null means missing, for fields that may be; so does an empty picture."""
+        """Null means missing, for fields that have a default."""
         if not isinstance(data, dict):
             return data
-        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
-        return {key: value for key, value in data.items() if not (key in optional and value in (None, "", b""))}
+        fields = cls.model_fields.items()
+        optional = {name for name, field in fields if not field.is_required() and field.default is not None}
+        return {key: value for key, value in data.items() if value is not None or key not in optional}
 
     def to_json(self, indent: int | None = None) -> str:
         """The JSON text that, parsed again, gives this object: only what was given, nothing filled in."""
@@ -158,19 +159,20 @@ class SceneRequest(Schema):
     @property
     def picture_bytes(self) -> bytes | None:
         """The picture's file as it was sent, or none."""
-        return bytes_from_text(self.image_prompt) if isinstance(self.image_prompt, str) else self.image_prompt
+        prompt = self.image_prompt
+        return (bytes_from_text(prompt) if isinstance(prompt, str) else prompt) if prompt else None
 
     @field_validator("image_prompt")
     @classmethod
     def _opens(cls, prompt: str | bytes | None) -> str | bytes | None:
-        if prompt is not None:
+        if prompt:
             check_picture(bytes_from_text(prompt) if isinstance(prompt, str) else prompt)
         return prompt
 
     @field_validator("text_prompt")
     @classmethod
     def _says_something(cls, text: str, info: ValidationInfo) -> str:
-        if not text.strip() and info.data.get("image_prompt", "faulty") is None:
+        if not text.strip() and not info.data.get("image_prompt", "faulty"):
             raise ValueError("neither a picture (image_prompt) nor a text (text_prompt) was given; one is needed")
         return text
 
@@ -184,6 +186,6 @@ class SceneRequest(Schema):
 
     @field_serializer("image_prompt", when_used="json-unless-none")
     def _as_text(self, prompt: str | bytes) -> str:
-        if isinstance(prompt, str):
-            return prompt
+        if isinstance(prompt, str) or not prompt:
+            return prompt or ""
         return "data:application/octet-stream;base64," + base64.b64encode(prompt).decode()
