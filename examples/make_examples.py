@@ -1,7 +1,7 @@
 """Makes everything in this folder: pictures, camera paths and complete requests.
 
     python examples/make_examples.py             # paths and requests, from the pictures that are here
-    python examples/make_examples.py --pictures  # the pictures too; half an hour of one core
+    python examples/make_examples.py --pictures  # the pictures too; twenty minutes of one core
 
 The same numbers come out every time. The pictures are our own work: `scenes.py` describes the places, `raymarch.py`
 looks at them.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -96,7 +97,7 @@ def render(make_scene: Callable[[], Scene], height: int, width: int, focal: floa
     rays = np.stack([x, y, -np.ones_like(x)], axis=-1).reshape(-1, 3)
     rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
     bands = np.array_split(rays, max(1, len(rays) // 20_000))
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         shaded = np.concatenate(list(pool.map(_shade, repeat(make_scene), bands)))
     linear = shaded.reshape(height, smoothing, width, smoothing, 3).mean((1, 3)) * make_scene().exposure
     film = np.clip(linear * (2.51 * linear + 0.03) / (linear * (2.43 * linear + 0.59) + 0.14), 0, 1)

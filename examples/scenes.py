@@ -87,7 +87,7 @@ def living_room() -> Scene:
                 cushions,
                 rug,
                 table,
-                np.maximum(bowl, -1),
+                bowl,
                 oranges,
                 vase,
                 shelf,
