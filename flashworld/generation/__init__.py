@@ -2,6 +2,6 @@
 
 from flashworld.generation.record import Record, read_record
 from flashworld.generation.scene import Scene
-from flashworld.generation.stream import GenerationStep, generate, stream, work_for
+from flashworld.generation.stream import GenerationStep, generate, path_of, stream, work_for
 
-__all__ = ["GenerationStep", "Record", "Scene", "generate", "read_record", "stream", "work_for"]
+__all__ = ["GenerationStep", "Record", "Scene", "generate", "path_of", "read_record", "stream", "work_for"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import torch
+from PIL import Image
 
 from flashworld.cameras import Cameras, normalise, resample
 from flashworld.cameras.views import from_fit
@@ -22,7 +23,7 @@ from flashworld.generation.work import Work, plan_work
 from flashworld.geometry import Similarity
 from flashworld.models.model import Model
 from flashworld.noise import Noise, seeded_noise
-from flashworld.request import SceneRequest, decode_picture, fit, sample
+from flashworld.request import Fit, SceneRequest, decode_picture, fit, sample
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,8 @@ class _Prepared:
 
 
 def _prepare(request: SceneRequest, seed: int, model: Model, work: Work, report: Report) -> _Prepared:
-    target = (request.height, request.width)
-    data = request.picture_bytes
-    picture = None if data is None else decode_picture(data)
-    fitted = fit(None if picture is None else (picture.height, picture.width), request.cameras, target)
-    sent = from_fit(fitted)
-    path = sent if len(sent) == request.frames else resample(sent, torch.linspace(0, 1, request.frames))
+    picture, fitted = _fit_picture(request)
+    path = _path(request, fitted)
     views = path if work.frames == request.frames else resample(path, work.positions)
     cameras, world_from_model = normalise(Cameras.from_vectors(views.vectors()[None]))
 
@@ -143,6 +140,23 @@ def _prepare(request: SceneRequest, seed: int, model: Model, work: Work, report:
     report(Progress("text", 1, 1))
     conditioning = condition(model.autoencoder, text, [pixels], cameras.to(model.device), grid, [noise], report)
     return _Prepared(conditioning, noise, path, world_from_model[0])
+
+
+def path_of(request: SceneRequest) -> Cameras:
+    """The path of a request in its own world: one camera a frame, fitted to the picture and the resolution."""
+    return _path(request, _fit_picture(request)[1])
+
+
+def _fit_picture(request: SceneRequest) -> tuple[Image.Image | None, Fit]:
+    data = request.picture_bytes
+    picture = None if data is None else decode_picture(data)
+    size = None if picture is None else (picture.height, picture.width)
+    return picture, fit(size, request.cameras, (request.height, request.width))
+
+
+def _path(request: SceneRequest, fitted: Fit) -> Cameras:
+    sent = from_fit(fitted)
+    return sent if len(sent) == request.frames else resample(sent, torch.linspace(0, 1, request.frames))
 
 
 def _scene(step: DenoiseStep, prepared: _Prepared, request: SceneRequest, record: Record) -> Scene:

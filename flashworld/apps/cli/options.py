@@ -85,14 +85,27 @@ def path_from(height: int, width: int, options: dict[str, Any]) -> "Cameras":
     import torch
 
     from flashworld.cameras import resample
-    from flashworld.cameras.files import read_path
     from flashworld.cameras.templates import TEMPLATES, make_path
 
     name, frames = options["trajectory"], options["frames"]
     if name not in TEMPLATES and Path(name).exists():
-        cameras = read_path(Path(name))
+        cameras = _cameras_in(Path(name))
         return cameras if frames in (None, len(cameras)) else resample(cameras, torch.linspace(0, 1, frames))
     return make_path(name, options["amount"], frames or 24, options["fov"], height, width, options["easing"])
+
+
+def _cameras_in(path: Path) -> "Cameras":
+    """The path in a file. A request or record holds more than a path: its picture decides how intrinsics are meant."""
+    from flashworld.cameras.files import read_path
+    from flashworld.generation import path_of, read_record
+    from flashworld.request.parsing import read_json
+
+    if path.is_file() and path.suffix == ".json":
+        text = path.read_bytes()
+        fields = read_json(text)
+        if isinstance(fields, dict) and {"request", "resolution"} & set(fields):
+            return path_of(read_record(text)[0])
+    return read_path(path)
 
 
 def chosen_model(options: dict[str, Any], report: Report) -> "Model":

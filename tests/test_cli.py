@@ -1,0 +1,231 @@
+"""The command line as a person uses it: what it writes, what it says, how it fails."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from flashworld.apps import cli
+from flashworld.cameras.files import read_path
+from flashworld.cameras.templates import TEMPLATES
+from flashworld.errors import FlashWorldError
+from flashworld.formats import inspect
+from flashworld.generation import read_record
+
+REFERENCE = Path(__file__).parent / "reference"
+SMALL = ["--size", "64x96", "--frames", "3", "--model", "tiny", "--seed", "3"]
+
+
+def run(*arguments: str | Path) -> Result:
+    """A command that must not fail unexpectedly: an exception other than ours is re-raised."""
+    result = CliRunner().invoke(cli.flashworld, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, (SystemExit, FlashWorldError)):
+        raise result.exception
+    return result
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A folder with one generated scene, `photo`."""
+    folder = tmp_path_factory.mktemp("made")
+    ramp = np.linspace(0, 255, 120 * 80, dtype=np.uint8).reshape(80, 120)
+    Image.fromarray(ramp).save(folder / "photo.png")
+    result = run(
+        "generate", "--image", folder / "photo.png", "--prompt", "a ramp", "--trajectory", "orbit-left",
+        "--depth", "--ply", "--spz", "--video", "--video-fps", "4", "--output", folder, *SMALL,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_generate_writes_every_file_and_says_so(made):
+    import av
+
+    assert inspect(made / "photo.ply").num_gaussians == inspect(made / "photo.spz").num_gaussians > 0
+    with av.open(str(made / "photo.mp4")) as video:
+        frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    assert len(frames) == 2 * 4 + 1
+    assert frames[0].shape == (64, 96, 3)
+    depth = np.load(made / "photo_depth.npz")["depth"]
+    assert depth.shape == (3, 64, 96)
+    assert np.isfinite(depth).all()
+    request, _ = read_record((made / "photo.json").read_bytes())
+    assert (request.seed, request.resolution, request.text_prompt) == (3, (3, 64, 96), "a ramp")
+
+
+def test_a_record_makes_the_same_files_again(made, tmp_path):
+    result = run("generate", made / "photo.json", "--ply", "--model", "tiny", "--output", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "photo.ply").read_bytes() == (made / "photo.ply").read_bytes()
+    assert not (tmp_path / "photo.spz").exists()
+
+
+def test_an_untrained_model_says_so(made, tmp_path):
+    result = run("generate", made / "photo.json", "--spz", "--model", "tiny", "--output", tmp_path)
+    assert ("untrained" in result.output) == ("untrained" in inspect(made / "photo.ply").provenance["model"])
+
+
+def test_a_folder_goes_on_after_a_bad_file_and_ends_with_a_table(made, tmp_path):
+    requests = tmp_path / "requests"
+    requests.mkdir()
+    (requests / "a.json").write_text('{"cameras": []}')
+    (requests / "b.json").write_bytes((made / "photo.json").read_bytes())
+    (requests / "c.json").write_text("no json")
+    (requests / "notes.txt").write_text("no request")
+    result = run("generate", requests, "--spz", "--model", "tiny", "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert (tmp_path / "out/b.spz").is_file()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.json", "b.spz"]
+    assert "1 of 3 requests became scenes" in result.output
+    assert result.output.count("failed") == 2
+
+
+def test_native_size_is_said_in_one_line_and_exact_size_forces(tmp_path):
+    arguments = [
+        "generate",
+        "--prompt",
+        "x",
+        "--trajectory",
+        "left",
+        "--size",
+        "128x192",
+        "--frames",
+        "2",
+        "--seed",
+        "1",
+    ]
+    native = run(*arguments, "--model", "tiny", "--ply", "--output", tmp_path / "a")
+    assert [line for line in native.output.splitlines() if "native size" in line]
+    exact = run(*arguments, "--model", "tiny", "--ply", "--exact-size", "--output", tmp_path / "b")
+    assert "native size" not in exact.output
+    record = json.loads((tmp_path / "b/x.json").read_text())
+    assert record["work"] == [2, 128, 192]
+    assert record["request"]["resolution"] == [2, 128, 192]
+
+
+def test_render_writes_a_video_or_pictures(made, tmp_path):
+    path = ["--trajectory", "crane-up", "--frames", "2", "--size", "32x48"]
+    assert run("render", made / "photo.spz", *path, "--output", tmp_path / "v.mp4").exit_code == 0
+    assert (tmp_path / "v.mp4").stat().st_size > 0
+    assert run("render", made / "photo.ply", *path, "--output", tmp_path / "frames").exit_code == 0
+    assert [Image.open(p).size for p in sorted((tmp_path / "frames").glob("*.png"))] == [(48, 32), (48, 32)]
+
+
+def test_render_follows_the_path_of_a_record(made, tmp_path):
+    result = run("render", made / "photo.ply", "--trajectory", made / "photo.json", "--size", "64x96",
+                 "--output", tmp_path / "frames")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    import av
+
+    with av.open(str(made / "photo.mp4")) as video:
+        first = next(video.decode(video=0)).to_ndarray(format="rgb24").astype(float)
+    ours = np.asarray(Image.open(tmp_path / "frames/0000.png")).astype(float)
+    assert np.abs(ours - first).mean() < 4  # the video is compressed
+
+
+def test_convert_and_info(made, tmp_path):
+    assert run("convert", made / "photo.ply", tmp_path / "b.spz").exit_code == 0
+    assert run("convert", tmp_path / "b.spz", tmp_path / "c.ply", "--target-axes", "right up back").exit_code == 0
+    facts = json.loads(run("info", tmp_path / "c.ply", "--json").output)
+    assert facts["num_gaussians"] == inspect(made / "photo.ply").num_gaussians
+    assert facts["axes"] == "right up back"
+    assert "Gaussians" in run("info", made / "photo.ply").output
+    kept = run("convert", made / "photo.ply", tmp_path / "d.ply", "--min-opacity", "0.6")
+    assert kept.exit_code == 0
+    assert inspect(tmp_path / "d.ply").num_gaussians < facts["num_gaussians"]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_trajectory_prints_a_path_that_is_read_again(name, tmp_path):
+    result = run("trajectory", name, "--frames", "4", "--fov", "60")
+    assert result.exit_code == 0
+    (tmp_path / "path.json").write_text(result.output)
+    assert len(read_path(tmp_path / "path.json")) == 4
+
+
+def test_trajectory_lists_templates_and_writes_other_formats(tmp_path):
+    assert all(name in run("trajectory").output for name in TEMPLATES)
+    assert run("trajectory", "spiral", "--output", tmp_path / "transforms.json").exit_code == 0
+    assert run("trajectory", "spiral", "--output", tmp_path / "colmap").exit_code == 0
+    ours, theirs = read_path(tmp_path / "transforms.json"), read_path(tmp_path / "colmap")
+    np.testing.assert_allclose(ours.positions, theirs.positions, atol=1e-5)
+
+
+def test_doctor_names_model_and_rasteriser():
+    result = run("doctor")
+    assert result.exit_code == 0, result.output
+    assert all(word in result.output for word in ("model", "rasteriser numba", "memory plan", "torch"))
+
+
+def test_parity_passes_on_the_reference_and_fails_on_other_numbers(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    for name in ("cameras", "fp8"):
+        (tmp_path / f"{name}.safetensors").write_bytes((REFERENCE / f"{name}.safetensors").read_bytes())
+    good = run("parity", tmp_path)
+    assert good.exit_code == 0, good.output
+    cameras = load_file(tmp_path / "cameras.safetensors")
+    cameras["raymap.out"][0, 0, 0, 0, 3] += 1e-3
+    save_file(cameras, tmp_path / "cameras.safetensors")
+    bad = run("parity", tmp_path)
+    assert bad.exit_code == 1
+    assert "FALLS SHORT" in bad.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", "--output", "{out}"],
+        ["generate", "--prompt", "x", "--output", "{out}"],
+        ["generate", "--prompt", "x", "--trajectory", "nowhere", "--output", "{out}"],
+        ["generate", "--prompt", "x", "--trajectory", "left", "--size", "100x100", "--output", "{out}"],
+        ["generate", "--prompt", "x", "--trajectory", "left", "--size", "big", "--output", "{out}"],
+        ["generate", "--trajectory", "left", "--output", "{out}"],
+        ["generate", "--prompt", "x", "--trajectory", "left", "--seed", "-4", "--output", "{out}"],
+        ["generate", "--prompt", "x", "--trajectory", "left", "--frames", "65", "--output", "{out}"],
+        ["generate", "--prompt", "x", "--trajectory", "left", "--device", "cuda:7", "--output", "{out}"],
+        ["generate", "--prompt", "x", "--trajectory", "left", "--model", "nowhere", "--output", "{out}"],
+        ["generate", "--prompt", "x", "--trajectory", "left", "--rasteriser", "magic", "--output", "{out}"],
+        ["generate", "{out}", "--output", "{out}"],
+        ["render", "{text}", "--output", "{out}/x.mp4"],
+        ["render", "{scene}", "--output", "{out}/x.mp4", "--background", "no-colour"],
+        ["render", "{scene}", "--output", "{out}/x.mp4", "--size", "63x63"],
+        ["convert", "{scene}", "{out}/x.obj"],
+        ["convert", "{scene}", "{out}/x.ply", "--target-axes", "left right up"],
+        ["info", "{text}"],
+        ["trajectory", "nowhere"],
+        ["trajectory", "left", "--amount", "-3"],
+        ["parity", "{out}"],
+    ],
+    ids=" ".join,
+)
+def test_a_fault_is_one_message_and_no_traceback(arguments, made, tmp_path):
+    (tmp_path / "text.ply").write_text("no scene")
+    (tmp_path / "out").mkdir()
+    names = {"out": tmp_path / "out", "text": tmp_path / "text.ply", "scene": made / "photo.ply"}
+    filled = [argument.format(**names) for argument in arguments]
+    ended = subprocess.run(
+        [sys.executable, "-m", "flashworld", *filled], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert ended.returncode in (1, 2), ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "rror" in ended.stderr, ended.stderr
+    assert not list((tmp_path / "out").iterdir()), "a failed command left files"
+
+
+def test_help_answers_without_loading_torch():
+    for arguments in ([], *[[name] for name in cli.COMMANDS]):
+        code = (
+            "import sys; from flashworld.apps.cli import flashworld\n"
+            f"try: flashworld({[*arguments, '--help']!r})\n"
+            "except SystemExit: pass\n"
+            "assert not {'torch', 'numpy', 'rich', 'pydantic'} & set(sys.modules), 'a heavy import'"
+        )
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+        assert "Usage" in ended.stdout
