@@ -4,7 +4,7 @@ request -> picture and cameras fitted to a size -> normalised world -> condition
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -61,7 +61,7 @@ def stream(
     exact_size: bool = False,
     rasteriser: str = "auto",
     report: Report = ignore,
-) -> Iterator[GenerationStep]:
+) -> Generator[GenerationStep, None, None]:
     """Yield the scene after each denoising step. Closing the iterator stops the work.
 
     Args:
