@@ -76,6 +76,16 @@ def differing(ours: Tensor, recorded: Tensor) -> float:
     return (ours != recorded).double().mean().item() if ours.numel() else 0.0
 
 
+def of_cameras(ours: Tensor, recorded: Tensor) -> float:
+    """Largest difference of camera rows, as `largest_mixed`. The sign of a half turn's quaternion (w = 0) is free."""
+    if ours.shape != recorded.shape:
+        return float("inf")
+    half_turn = recorded[..., :1].abs() < 1e-4
+    opposite = (ours[..., :4] * recorded[..., :4]).sum(-1, keepdim=True) < 0
+    signs = torch.where(half_turn & opposite, -1.0, 1.0)
+    return largest_mixed(torch.cat([ours[..., :4] * signs, ours[..., 4:]], dim=-1), recorded)
+
+
 def up_to_sign(ours: Tensor, recorded: Tensor) -> float:
     """Largest difference of quaternions, of which q and -q are the same rotation."""
     if ours.shape != recorded.shape:

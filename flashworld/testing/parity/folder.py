@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,12 @@ def _compare_model(
 
 def _miniature(folder: Path, config: dict[str, Any]) -> tuple[ModelConfig, Miniature]:
     text = TextConfig(vocab_size=8, d_model=8, d_kv=8, d_ff=8, num_layers=1, num_heads=1)  # not in this file
-    sizes = ModelConfig.from_pretrained_parts(config["transformer"], config["vae"], vars(text), config["feat_dim"])
+    parts = config["transformer"], config["vae"], vars(text), config["feat_dim"]
+    sizes = replace(
+        ModelConfig.from_pretrained_parts(*parts),
+        points_per_pixel=config["num_points_per_pixel"],
+        sh_degree=config["sh_degree"],
+    )
     networks = build_networks(sizes)
     weights = _read(folder / _MODEL)
     parts = {"transformer": networks.transformer, "recon_decoder": networks.recon_decoder, "vae": networks.vae}
