@@ -39,9 +39,9 @@ def render(
 
 def view_of(camera: Cameras, height: int, width: int, near: float, far: float) -> View:
     """One of our cameras as the kernels take it: OpenCV axes, pixels, and the Jacobian's limits."""
-    flip = torch.tensor([[1.0], [-1.0], [-1.0]], dtype=torch.float64)
-    rotation = (flip * camera.rotations.double().mT).flatten().tolist()
-    fx, fy, cx, cy = (camera.intrinsics.double() * torch.tensor([width, height] * 2)).tolist()
+    camera = camera.to("cpu", torch.float64)
+    rotation = (torch.tensor([[1.0], [-1.0], [-1.0]]) * camera.rotations.mT).flatten().tolist()
+    fx, fy, cx, cy = (camera.intrinsics * torch.tensor([width, height] * 2)).tolist()
     margin_x, margin_y = 0.15 * width, 0.15 * height
     limits = (
         (-cx - margin_x) / fx, (width - cx + margin_x) / fx, (-cy - margin_y) / fy, (height - cy + margin_y) / fy

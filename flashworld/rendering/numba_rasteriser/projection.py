@@ -89,7 +89,8 @@ def _project_lanes(means, quaternions, scales, opacities, camera, near, far, wid
             _log2_bound(np.float32(255) * opacity) / _HALF_LOG2_E
         )  # squared Mahalanobis distance where alpha is 1/255
         extent_x, extent_y = math.sqrt(limit * sxx), math.sqrt(limit * syy)
-        seen = (z >= near) & (z <= far) & (opacity >= _MIN_OPACITY) & (determinant < _LARGEST)
+        seen = (z >= near) & (z <= far) & (opacity >= _MIN_OPACITY) & (opacity < _LARGEST)
+        seen &= determinant < _LARGEST
         seen &= (u + extent_x >= _HALF) & (u - extent_x <= width - _HALF)
         seen &= (v + extent_y >= _HALF) & (v - extent_y <= height - _HALF)
 

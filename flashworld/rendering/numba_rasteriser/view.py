@@ -75,7 +75,7 @@ class Rasteriser:
         self.chunk = max(1 << 14, math.ceil(num / 64))
         self.records = np.empty((num, projection.RECORD), np.float32)
         self.footprints = np.empty((num, projection.FOOTPRINT), np.int32)
-        self.firsts = range(0, num, self.chunk)
+        self.firsts = range(0, max(1, num), self.chunk)
         self.lasts = np.zeros(len(self.firsts), np.int64)
         self.keys = np.empty(0, np.uint64)
 
