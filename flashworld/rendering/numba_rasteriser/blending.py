@@ -18,7 +18,7 @@ TILE, BLOCK = 16, 4
 U, V, A, B, C, OPACITY, Z, SLOPE, REACH, CURVE, RIGHT_Y, EXTENT_Y, GAUSSIAN, RED, GREEN, BLUE = range(16)
 GRADIENTS = 10  # red green blue depth, and the moments 1 x y xx xy yy of the gradient of alpha
 
-_ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
+_ZERO, _HALF, _ONE, _TWO, _FOUR = (np.float32(number) for number in (0, 0.5, 1, 2, 4))
 _MAX_ALPHA = np.float32(0.999)
 _MIN_ALPHA = np.float32(1 / 255)
 _MIN_TRANSMITTANCE = np.float32(1e-4)
@@ -178,39 +178,36 @@ def basis_backward(x, y, z, num, v_basis):
 
 
 @inlined
-def _touched_blocks(record, x, y):
-    """Which of a tile's 16 blocks the ellipse touches, as bits: exact, corners included.
+def _touch(num, left, top, outlines, touched):
+    """Which of a tile's 16 blocks each of some ellipses touches, as bits of `touched`: exact, corners included.
 
-    `x`, `y` is its centre from the tile's corner. The ellipse's part within a row of blocks reaches furthest right at
-    the height of its rightmost point, or as near to that as the row allows; likewise left.
+    `outlines` has a row of 64 for each field. An ellipse's part within a row of blocks reaches furthest right at the
+    height of its rightmost point, or as near to that as the row allows; likewise left.
     """
-    right_point, extent, slope, reach, curve = (
-        record[RIGHT_Y],
-        record[EXTENT_Y],
-        record[SLOPE],
-        record[REACH],
-        record[CURVE],
-    )
-    blocks = np.int32(0)
-    for row in range(4):
-        top = np.float32(BLOCK * row) + _HALF - y  # the row's first and last pixel centres, from the ellipse's centre
-        bottom = top + np.float32(BLOCK - 1)
-        right_y = min(max(right_point, top), bottom)
-        left_y = min(max(-right_point, top), bottom)
-        right = x + slope * right_y + math.sqrt(max(reach - curve * right_y * right_y, _ZERO))
-        left = x + slope * left_y - math.sqrt(max(reach - curve * left_y * left_y, _ZERO))
-        first = np.int32(min(max(left + _HALF, _ZERO), _TILE_WIDTH) * _PER_BLOCK)
-        stop = np.int32(min(max(right + _ROUND_UP, _ZERO), _TILE_WIDTH) * _PER_BLOCK)
-        inside = (bottom >= -extent) & (top <= extent) & (first < stop)
-        columns = (np.int32(1) << stop) - (np.int32(1) << first)
-        blocks |= (columns if inside else np.int32(0)) << np.int32(4 * row)
-    return blocks
+    for i in range(num):
+        x, y = outlines[i] - left, outlines[_RUN + i] - top
+        slope, reach, curve = outlines[2 * _RUN + i], outlines[3 * _RUN + i], outlines[4 * _RUN + i]
+        right_point, extent = outlines[5 * _RUN + i], outlines[6 * _RUN + i]
+        blocks = np.int32(0)
+        for row in range(4):
+            first_y = np.float32(BLOCK * row) + _HALF - y  # the row's first and last pixel centres, from the ellipse's
+            last_y = first_y + np.float32(BLOCK - 1)
+            right_y = min(max(right_point, first_y), last_y)
+            left_y = min(max(-right_point, first_y), last_y)
+            end = x + slope * right_y + math.sqrt(max(reach - curve * right_y * right_y, _ZERO))
+            start = x + slope * left_y - math.sqrt(max(reach - curve * left_y * left_y, _ZERO))
+            first = np.int32(min(max(start + _HALF, _ZERO), _TILE_WIDTH) * _PER_BLOCK)
+            stop = np.int32(min(max(end + _ROUND_UP, _ZERO), _TILE_WIDTH) * _PER_BLOCK)
+            inside = (last_y >= -extent) & (first_y <= extent) & (first < stop)
+            columns = np.int32(np.int32(1) << stop) - np.int32(np.int32(1) << first)
+            blocks |= np.int32((columns if inside else 0) << (4 * row))
+        touched[i] = blocks
 
 
 @inlined
 def _exp2(x):
-    """2^x for x <= 0, down to 2^-126."""
-    x = max(x, np.float32(-126))
+    """2^x for x <= 0, and 2^-64 for less: denormal numbers would be slow."""
+    x = max(x, np.float32(-64))
     whole = np.int32(x - _HALF)
     f = x - np.float32(whole)
     value = _E0 + f * (_E1 + f * (_E2 + f * (_E3 + f * (_E4 + f * _E5))))
@@ -221,7 +218,7 @@ def _exp2(x):
 def _blend_block(state, record, x, y, red, green, blue):
     """Blend one Gaussian, centred at x, y from the block's first pixel; return how many pixels have not ended."""
     a, b, c, opacity, z = record[A], record[B], record[C], record[OPACITY], record[Z]
-    alive = 0
+    alive = _ZERO  # a float as all the rest, so that lanes stay equally wide
     for k in range(16):
         dx, dy = np.float32(k & 3) - x, np.float32(k >> 2) - y
         alpha = min(opacity * _exp2(-((a * dx + b * dy) * dx + c * dy * dy)), _MAX_ALPHA)
@@ -236,7 +233,7 @@ def _blend_block(state, record, x, y, red, green, blue):
         state[32 + k] += weight * green
         state[48 + k] += weight * blue
         state[64 + k] += weight * z
-        alive += kept > _ZERO
+        alive += _ONE if kept > _ZERO else _ZERO
     return alive
 
 
@@ -248,7 +245,7 @@ def _unblend_block(state, sums, record, x, y, red, green, blue):
     gradients of red, green, blue and depth.
     """
     a, b, c, opacity, z = record[A], record[B], record[C], record[OPACITY], record[Z]
-    alive = 0
+    alive = _ZERO  # a float as all the rest, so that lanes stay equally wide
     for k in range(16):
         dx, dy = np.float32(k & 3) - x, np.float32(k >> 2) - y
         uncapped = opacity * _exp2(-((a * dx + b * dy) * dx + c * dy * dy))
@@ -277,7 +274,7 @@ def _unblend_block(state, sums, record, x, y, red, green, blue):
         sums[112 + k] += moment * dx * dx
         sums[128 + k] += moment * dx * dy
         sums[144 + k] += moment * dy * dy
-        alive += kept > _ZERO
+        alive += _ONE if kept > _ZERO else _ZERO
     return alive
 
 
@@ -294,18 +291,24 @@ def _start_tile(state, width, height):
 
 
 @inlined
-def load_records(keys, first, stop, records, run):
+def _load_run(keys, first, stop, records, run, outlines):
     """Copy the records of some keys side by side, so that the processor waits for many of them at the same time."""
     for i in range(stop - first):
         record = records[np.int64(keys[first + i] & _SLOT)]
         for field in range(16):
             run[i, field] = record[field]
+        outlines[i], outlines[_RUN + i] = record[U], record[V]
+        outlines[2 * _RUN + i], outlines[3 * _RUN + i] = record[SLOPE], record[REACH]
+        outlines[4 * _RUN + i], outlines[5 * _RUN + i] = record[CURVE], record[RIGHT_Y]
+        outlines[6 * _RUN + i] = record[EXTENT_Y]
 
 
 @inlined
 def list_blocks(bits, blocks):
     """Write the numbers of the set bits to the front of `blocks`; return how many there are."""
     num = 0
+    if bits == 0:
+        return num
     for block in range(16):
         blocks[num] = block
         num += bits >> block & 1
@@ -316,8 +319,9 @@ def list_blocks(bits, blocks):
 def blend(row, keys, starts, records, means, harmonics, eye, background, colour, alpha, depth):
     """Render one row of tiles of one view. `starts` [tiles_x + 1] bound the tiles' keys, which are sorted in part."""
     height, width = alpha.shape
-    state, basis, blocks = np.empty((16, 80), np.float32), np.empty(16, np.float32), np.empty(16, np.int64)
+    state, basis, blocks = np.empty((16, 80), np.float32), np.empty(16, np.float32), np.empty(16, np.int32)
     ends, unsorted, run = np.empty(_STACK, np.int64), np.empty(_RUN, np.uint64), np.empty((_RUN, 16), np.float32)
+    outlines, touched = np.empty(7 * _RUN, np.float32), np.empty(_RUN, np.int32)
     top = row * TILE
     for tile in range(len(starts) - 1):
         left = tile * TILE
@@ -327,23 +331,21 @@ def blend(row, keys, starts, records, means, harmonics, eye, background, colour,
         ends[0] = starts[tile + 1]
         while done < starts[tile + 1] and unfinished != 0:
             stop, level = next_run(keys, done, ends, level, unsorted)
-            load_records(keys, done, stop, records, run)
+            _load_run(keys, done, stop, records, run, outlines)
+            _touch(stop - done, np.float32(left), np.float32(top), outlines, touched)
             for i in range(stop - done):
-                record = run[i]
-                x, y = record[U] - np.float32(left), record[V] - np.float32(top)
-                num = list_blocks(_touched_blocks(record, x, y) & unfinished, blocks)
+                num = list_blocks(touched[i] & unfinished, blocks)
                 if num == 0:
                     continue
+                record = run[i]
+                x, y = record[U] - np.float32(left), record[V] - np.float32(top)
                 red, green, blue = visible_colour(keys[done + i], record, records, means, harmonics, eye, basis)
                 if math.isnan(red):
                     continue
                 for j in range(num):
                     block = blocks[j]
-                    above, before = (
-                        y - np.float32(block // 4 * BLOCK) - _HALF,
-                        x - np.float32(block % 4 * BLOCK) - _HALF,
-                    )
-                    if _blend_block(state[block], record, before, above, red, green, blue) == 0:
+                    across, down = x - _HALF - np.float32(block & 3) * _FOUR, y - _HALF - np.float32(block >> 2) * _FOUR
+                    if _blend_block(state[block], record, across, down, red, green, blue) == 0:
                         unfinished &= ~(1 << block)
                 if unfinished == 0:
                     break
@@ -375,8 +377,9 @@ def unblend(
     `colour`, `alpha`, `depth` are what `blend` wrote, the v_ ones the loss's gradients with respect to them.
     """
     height, width = alpha.shape
-    state, basis, blocks = np.empty((16, 96), np.float32), np.empty(16, np.float32), np.empty(16, np.int64)
+    state, basis, blocks = np.empty((16, 96), np.float32), np.empty(16, np.float32), np.empty(16, np.int32)
     ends, unsorted, run = np.empty(_STACK, np.int64), np.empty(_RUN, np.uint64), np.empty((_RUN, 16), np.float32)
+    outlines, touched = np.empty(7 * _RUN, np.float32), np.empty(_RUN, np.int32)
     sums = np.empty(16 * GRADIENTS, np.float32)
     top = row * TILE
     for tile in range(len(starts) - 1):
@@ -388,25 +391,23 @@ def unblend(
         ends[0] = starts[tile + 1]
         while done < starts[tile + 1] and unfinished != 0:
             stop, level = next_run(keys, done, ends, level, unsorted)
-            load_records(keys, done, stop, records, run)
+            _load_run(keys, done, stop, records, run, outlines)
+            _touch(stop - done, np.float32(left), np.float32(top), outlines, touched)
             pairs[done:stop] = _ZERO
             for i in range(stop - done):
-                record = run[i]
-                x, y = record[U] - np.float32(left), record[V] - np.float32(top)
-                num = list_blocks(_touched_blocks(record, x, y) & unfinished, blocks)
+                num = list_blocks(touched[i] & unfinished, blocks)
                 if num == 0:
                     continue
+                record = run[i]
+                x, y = record[U] - np.float32(left), record[V] - np.float32(top)
                 red, green, blue = visible_colour(keys[done + i], record, records, means, harmonics, eye, basis)
                 if math.isnan(red):
                     continue
                 sums[:] = _ZERO
                 for j in range(num):
                     block = blocks[j]
-                    above, before = (
-                        y - np.float32(block // 4 * BLOCK) - _HALF,
-                        x - np.float32(block % 4 * BLOCK) - _HALF,
-                    )
-                    if _unblend_block(state[block], sums, record, before, above, red, green, blue) == 0:
+                    across, down = x - _HALF - np.float32(block & 3) * _FOUR, y - _HALF - np.float32(block >> 2) * _FOUR
+                    if _unblend_block(state[block], sums, record, across, down, red, green, blue) == 0:
                         unfinished &= ~(1 << block)
                 _add_lanes(sums, pairs[done + i])
                 if unfinished == 0:
