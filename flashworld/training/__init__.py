@@ -1,0 +1,1 @@
+"""Open training code: procedural worlds to learn from. Nothing below imports it."""

@@ -1,0 +1,22 @@
+"""Procedural worlds: a seed becomes a room or a place outdoors, a camera's movement through it, pictures and a caption.
+
+Read `world.py` first. `rooms` and `outdoors` furnish a place with `things`; `paths` moves a camera through it;
+`captions` says what it sees. The formulas of `shapes`, `textures` and `light` are written once; `cpu_caster` compiles
+them with numba, `torch_caster` runs them on batches of worlds with torch.
+"""
+
+from flashworld.training.worlds.captions import SeenThing, WorldFacts
+from flashworld.training.worlds.seeds import held_out_seed, training_seed
+from flashworld.training.worlds.world import SKY_DISTANCE, World, WorldViews, cast, make_world
+
+__all__ = [
+    "SKY_DISTANCE",
+    "SeenThing",
+    "World",
+    "WorldFacts",
+    "WorldViews",
+    "cast",
+    "held_out_seed",
+    "make_world",
+    "training_seed",
+]
