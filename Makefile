@@ -1,6 +1,8 @@
 # Everything a person runs. Each target sets up what it needs first; `make` alone lists them.
 VENV ?= .venv
 OUT ?= out
+# Some machines forbid Python to keep compiled files; imports and tests are several times slower then.
+unexport PYTHONDONTWRITEBYTECODE
 # Test processes; each keeps torch to one thread (tests/conftest.py).
 WORKERS ?= 2
 

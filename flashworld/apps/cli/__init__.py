@@ -1,15 +1,24 @@
 """The command line `flashworld`. One module a command; a command's heavy imports happen when it runs."""
 
-import sys
 from importlib import import_module
+from typing import Any
 
 import click
+
+from flashworld.errors import FlashWorldError
 
 COMMANDS = ("generate", "render", "convert", "info", "trajectory", "doctor", "parity")
 
 
 class _Commands(click.Group):
     """Imports only the command that is asked for, so that `--help` answers at once."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a fault that a person can mend becomes one message and exit status 1."""
+        try:
+            return super().invoke(ctx)
+        except FlashWorldError as error:
+            raise click.ClickException(str(error)) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -27,15 +36,5 @@ def flashworld() -> None:
 
 
 def main() -> None:
-    """Run the command line; a fault that a person can mend becomes one message and exit status 1."""
-    from flashworld.errors import FlashWorldError
-
-    try:
-        flashworld(prog_name="flashworld")
-    except FlashWorldError as error:
-        click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-        click.echo(str(error).replace("\n", "\n       "), err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
-        sys.exit(130)
+    """Run the command line; see `_Commands.invoke` for how faults end."""
+    flashworld(prog_name="flashworld")

@@ -59,8 +59,10 @@ def command(
 
     Each scene is written as NAME.ply, NAME.spz and NAME.mp4, beside NAME.json: the record that makes it again.
     """  # noqa: D301 - click reads \\b as "keep these lines"
-    outputs = Outputs.chosen(output, options)
     tasks = _tasks(request_path, options)
+    if request_path is None:
+        tasks[0].request()  # its faults are told before a model is loaded and a folder is made
+    outputs = Outputs.chosen(output, options)
     with progress_bars(quiet=quiet) as report:
         model = chosen_model(options, report)
     _introduce(model)
