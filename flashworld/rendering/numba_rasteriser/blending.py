@@ -18,7 +18,7 @@ TILE, BLOCK = 16, 4
 U, V, A, B, C, OPACITY, Z, SLOPE, REACH, CURVE, RIGHT_Y, EXTENT_Y, GAUSSIAN, RED, GREEN, BLUE = range(16)
 GRADIENTS = 10  # red green blue depth, and the moments 1 x y xx xy yy of the gradient of alpha
 
-_ZERO, _HALF, _ONE, _TWO, _FOUR = (np.float32(number) for number in (0, 0.5, 1, 2, 4))
+_ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 _MAX_ALPHA = np.float32(0.999)
 _MIN_ALPHA = np.float32(1 / 255)
 _MIN_TRANSMITTANCE = np.float32(1e-4)
@@ -215,9 +215,18 @@ def _exp2(x):
 
 
 @inlined
-def _blend_block(state, record, x, y, red, green, blue):
-    """Blend one Gaussian, centred at x, y from the block's first pixel; return how many pixels have not ended."""
+def _from_block(record, left, top, block):
+    """The ellipse's centre as seen from the centre of a block's first pixel."""
+    column, row = np.float32(left + BLOCK * (block & 3)), np.float32(top + BLOCK * (block >> 2))
+    return record[U] - column - _HALF, record[V] - row - _HALF
+
+
+@inlined
+def _blend_block(state, record, left, top, block):
+    """Blend one Gaussian into a block of the tile at `left`, `top`; return how many of its pixels have not ended."""
     a, b, c, opacity, z = record[A], record[B], record[C], record[OPACITY], record[Z]
+    red, green, blue = record[RED], record[GREEN], record[BLUE]
+    x, y = _from_block(record, left, top, block)
     alive = _ZERO  # a float as all the rest, so that lanes stay equally wide
     for k in range(16):
         dx, dy = np.float32(k & 3) - x, np.float32(k >> 2) - y
@@ -238,13 +247,15 @@ def _blend_block(state, record, x, y, red, green, blue):
 
 
 @inlined
-def _unblend_block(state, sums, record, x, y, red, green, blue):
+def _unblend_block(state, sums, record, left, top, block):
     """`_blend_block` again, from the front, with the gradients of this Gaussian added to the lanes of `sums`.
 
     `state` holds transmittance, then what is still to come from behind (blended values times their gradients), then the
     gradients of red, green, blue and depth.
     """
     a, b, c, opacity, z = record[A], record[B], record[C], record[OPACITY], record[Z]
+    red, green, blue = record[RED], record[GREEN], record[BLUE]
+    x, y = _from_block(record, left, top, block)
     alive = _ZERO  # a float as all the rest, so that lanes stay equally wide
     for k in range(16):
         dx, dy = np.float32(k & 3) - x, np.float32(k >> 2) - y
@@ -304,14 +315,30 @@ def _load_run(keys, first, stop, records, run, outlines):
 
 
 @inlined
-def list_blocks(bits, blocks):
-    """Write the numbers of the set bits to the front of `blocks`; return how many there are."""
+def _lowest(bits):
+    """Number of the lowest set bit, of which there must be one: the exponent of its value as a float."""
+    return (np.float32(bits & -bits).view(np.int32) >> 23) - 127
+
+
+@inlined
+def _list_work(keys, done, stop, unfinished, touched, run, records, means, harmonics, eye, basis, work):
+    """Look up the colours of a run, and list what is to be blended: 16 times the place in the run, plus the block.
+
+    Blending then is one loop without surprises: a mispredicted branch every few blocks would cost as much as they.
+    """
     num = 0
-    if bits == 0:
-        return num
-    for block in range(16):
-        blocks[num] = block
-        num += bits >> block & 1
+    for i in range(stop - done):
+        bits = touched[i] & unfinished
+        if bits == 0:
+            continue
+        red, green, blue = visible_colour(keys[done + i], run[i], records, means, harmonics, eye, basis)
+        if math.isnan(red):
+            continue
+        run[i, RED], run[i, GREEN], run[i, BLUE] = red, green, blue
+        while bits != 0:
+            work[num] = 16 * i + _lowest(bits)
+            bits &= bits - 1
+            num += 1
     return num
 
 
@@ -319,7 +346,7 @@ def list_blocks(bits, blocks):
 def blend(row, keys, starts, records, means, harmonics, eye, background, colour, alpha, depth):
     """Render one row of tiles of one view. `starts` [tiles_x + 1] bound the tiles' keys, which are sorted in part."""
     height, width = alpha.shape
-    state, basis, blocks = np.empty((16, 80), np.float32), np.empty(16, np.float32), np.empty(16, np.int32)
+    state, basis, work = np.empty((16, 80), np.float32), np.empty(16, np.float32), np.empty(16 * _RUN, np.int32)
     ends, unsorted, run = np.empty(_STACK, np.int64), np.empty(_RUN, np.uint64), np.empty((_RUN, 16), np.float32)
     outlines, touched = np.empty(7 * _RUN, np.float32), np.empty(_RUN, np.int32)
     top = row * TILE
@@ -333,22 +360,11 @@ def blend(row, keys, starts, records, means, harmonics, eye, background, colour,
             stop, level = next_run(keys, done, ends, level, unsorted)
             _load_run(keys, done, stop, records, run, outlines)
             _touch(stop - done, np.float32(left), np.float32(top), outlines, touched)
-            for i in range(stop - done):
-                num = list_blocks(touched[i] & unfinished, blocks)
-                if num == 0:
-                    continue
-                record = run[i]
-                x, y = record[U] - np.float32(left), record[V] - np.float32(top)
-                red, green, blue = visible_colour(keys[done + i], record, records, means, harmonics, eye, basis)
-                if math.isnan(red):
-                    continue
-                for j in range(num):
-                    block = blocks[j]
-                    across, down = x - _HALF - np.float32(block & 3) * _FOUR, y - _HALF - np.float32(block >> 2) * _FOUR
-                    if _blend_block(state[block], record, across, down, red, green, blue) == 0:
-                        unfinished &= ~(1 << block)
-                if unfinished == 0:
-                    break
+            num = _list_work(keys, done, stop, unfinished, touched, run, records, means, harmonics, eye, basis, work)
+            for item in work[:num]:
+                block = item & 15
+                if _blend_block(state[block], run[item >> 4], left, top, block) == 0:
+                    unfinished &= ~(1 << block)
             done = stop
         _finish_tile(state, left, top, background, colour, alpha, depth)
 
@@ -377,10 +393,10 @@ def unblend(
     `colour`, `alpha`, `depth` are what `blend` wrote, the v_ ones the loss's gradients with respect to them.
     """
     height, width = alpha.shape
-    state, basis, blocks = np.empty((16, 96), np.float32), np.empty(16, np.float32), np.empty(16, np.int32)
+    state, basis, work = np.empty((16, 96), np.float32), np.empty(16, np.float32), np.empty(16 * _RUN, np.int32)
     ends, unsorted, run = np.empty(_STACK, np.int64), np.empty(_RUN, np.uint64), np.empty((_RUN, 16), np.float32)
     outlines, touched = np.empty(7 * _RUN, np.float32), np.empty(_RUN, np.int32)
-    sums = np.empty(16 * GRADIENTS, np.float32)
+    sums = np.empty((_RUN, 16 * GRADIENTS), np.float32)
     top = row * TILE
     for tile in range(len(starts) - 1):
         left = tile * TILE
@@ -393,25 +409,14 @@ def unblend(
             stop, level = next_run(keys, done, ends, level, unsorted)
             _load_run(keys, done, stop, records, run, outlines)
             _touch(stop - done, np.float32(left), np.float32(top), outlines, touched)
-            pairs[done:stop] = _ZERO
+            num = _list_work(keys, done, stop, unfinished, touched, run, records, means, harmonics, eye, basis, work)
+            sums[: stop - done] = _ZERO
+            for item in work[:num]:
+                block = item & 15
+                if _unblend_block(state[block], sums[item >> 4], run[item >> 4], left, top, block) == 0:
+                    unfinished &= ~(1 << block)
             for i in range(stop - done):
-                num = list_blocks(touched[i] & unfinished, blocks)
-                if num == 0:
-                    continue
-                record = run[i]
-                x, y = record[U] - np.float32(left), record[V] - np.float32(top)
-                red, green, blue = visible_colour(keys[done + i], record, records, means, harmonics, eye, basis)
-                if math.isnan(red):
-                    continue
-                sums[:] = _ZERO
-                for j in range(num):
-                    block = blocks[j]
-                    across, down = x - _HALF - np.float32(block & 3) * _FOUR, y - _HALF - np.float32(block >> 2) * _FOUR
-                    if _unblend_block(state[block], sums, record, across, down, red, green, blue) == 0:
-                        unfinished &= ~(1 << block)
-                _add_lanes(sums, pairs[done + i])
-                if unfinished == 0:
-                    break
+                _add_lanes(sums[i], pairs[done + i])
             done = stop
         consumed[tile] = done - starts[tile]
 
