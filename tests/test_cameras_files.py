@@ -189,3 +189,52 @@ def test_every_template_survives_being_written(tmp_path: Path):
         path = make_path(name, frames=7)
         write_path(path, tmp_path / f"{name}.json", 480, 704)
         assert_same(read_path(tmp_path / f"{name}.json"), path)
+
+
+IDENTITY = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"w": 96, "h": 64, "camera_angle_x": 0, "frames": [{"transform_matrix": IDENTITY}]},
+        {"w": 96, "h": 64, "fl_x": 50, "frames": [{"transform_matrix": [1, 2, 3]}]},
+        {"w": 96, "h": 64, "fl_x": 50, "frames": [{}]},
+    ],
+)
+def test_a_strange_nerfstudio_frame_is_a_fault_of_the_file(tmp_path: Path, content: dict):
+    (tmp_path / "transforms.json").write_text(json.dumps(content))
+    with pytest.raises(FormatError, match=r"transforms\.json"):
+        read_path(tmp_path / "transforms.json")
+
+
+def test_a_number_of_thousands_of_digits_is_a_fault_of_the_file(tmp_path: Path):
+    (tmp_path / "path.json").write_text(f'{{"frames": [{"9" * 5000}]}}')
+    with pytest.raises(FormatError, match=r"path\.json is not valid JSON"):
+        read_path(tmp_path / "path.json")
+
+
+def test_names_of_frames_may_hold_any_digits(tmp_path: Path):
+    frames = [{"file_path": name, "transform_matrix": IDENTITY} for name in ("²", "٣", "frame_2")]
+    (tmp_path / "transforms.json").write_text(json.dumps({"w": 96, "h": 64, "fl_x": 50, "frames": frames}))
+    assert len(read_path(tmp_path / "transforms.json")) == 3
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path):
+    (tmp_path / "path.json").write_text(json.dumps({"cameras": [CAMERA]}), encoding="utf-8-sig")
+    assert len(read_path(tmp_path / "path.json")) == 1
+
+
+@pytest.mark.parametrize("name", ["path.json", "transforms.json", "colmap"])
+def test_a_place_that_cannot_be_written_is_a_fault_and_an_earlier_file_survives(tmp_path: Path, name: str):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(FormatError, match="Cannot"):
+        write_path(make_path("forward", frames=2), tmp_path / "file" / name, 480, 704)
+    write_path(make_path("forward", frames=2), tmp_path / name, 480, 704)
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.parametrize(("height", "width", "field"), [(1, 1, "fx"), (200_000, 704, "height")])
+def test_a_path_that_the_schema_refuses_is_told_as_a_fault(tmp_path: Path, height: int, width: int, field: str):
+    with pytest.raises(FlashWorldError, match=field):
+        write_path(make_path("forward", frames=2), tmp_path / "path.json", height, width)

@@ -18,9 +18,9 @@ from torch.nn.functional import normalize
 from flashworld.errors import Cancelled, FormatError
 from flashworld.events import Progress
 from flashworld.formats import axes, inspect, load, ply, save, spz
-from flashworld.formats.publish import published
 from flashworld.gaussians import Gaussians
 from flashworld.geometry import Similarity, harmonics, matrix_from_quaternion, quaternion_from_matrix
+from flashworld.publish import published
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -430,6 +430,14 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path):
     with pytest.raises(FormatError, match="no space left"):
         fails_to_write()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("stem", ["世" * 80, "🌎" * 62, "x" * 251], ids=["three bytes", "four bytes", "one byte"])
+def test_names_may_be_as_long_as_the_disk_allows_and_no_longer(tmp_path: Path, stem: str):
+    assert save(random_scene(), tmp_path / f"{stem}.ply")
+    with pytest.raises(FormatError, match="name too long"):
+        save(random_scene(), tmp_path / f"{stem * 2}.ply")
+    assert [path.stem for path in tmp_path.iterdir()] == [stem]
 
 
 def test_a_cancelled_write_keeps_the_earlier_file(tmp_path: Path):

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from flashworld.cameras.cameras import Cameras
-from flashworld.request import CameraPath, CameraView, Fit, fit
+from flashworld.request import CameraPath, CameraView, Fit, fit, parse_path
 
 
 def from_fit(fitted: Fit) -> Cameras:
@@ -20,14 +20,18 @@ def from_views(views: Sequence[CameraView], height: int, width: int) -> Cameras:
 
 
 def to_path(cameras: Cameras, height: int, width: int) -> CameraPath:
-    """The path as it is sent and stored, intrinsics in pixels of a `height` x `width` picture."""
+    """The path as it is sent and stored, intrinsics in pixels of a `height` x `width` picture.
+
+    Raises:
+        RequestError: cameras that no request may hold, such as a focal length below one pixel.
+    """
     rows = cameras.to("cpu", torch.float64)
     pixels = rows.intrinsics * torch.tensor([width, height, width, height])
     views = [
-        CameraView(quaternion=_short(row[:4]), position=_short(row[4:7]), fx=fx, fy=fy, cx=cx, cy=cy)
+        {"quaternion": _short(row[:4]), "position": _short(row[4:7]), "fx": fx, "fy": fy, "cx": cx, "cy": cy}
         for row, (fx, fy, cx, cy) in zip(rows.vectors().tolist(), map(_short, pixels.tolist()), strict=True)
     ]
-    return CameraPath(cameras=tuple(views), height=height, width=width)
+    return parse_path({"cameras": views, "height": height, "width": width})
 
 
 def _short(numbers: list[float]) -> tuple[Any, ...]:

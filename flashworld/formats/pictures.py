@@ -10,7 +10,7 @@ from torch import Tensor
 
 from flashworld.errors import FormatError
 from flashworld.events import Progress, Report, ignore
-from flashworld.formats.publish import published
+from flashworld.publish import make_folder, published
 
 
 def to_uint8(colour: Float[Tensor, "*batch 3 height width"]) -> UInt8[np.ndarray, "*batch height width 3"]:
@@ -26,11 +26,7 @@ def write_frames(
     Raises:
         FormatError: The folder cannot be made or written.
     """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FormatError(f"Cannot make the folder {folder}: {(error.strerror or str(error)).lower()}.") from error
+    folder = make_folder(folder)
     for index, frame in enumerate(frames):
         with published(folder / f"{index:04d}.png") as beside:
             Image.fromarray(frame).save(beside, format="PNG")

@@ -14,8 +14,8 @@ from flashworld.formats import axes as axes_of_files
 from flashworld.formats import blocks, compressed_ply, ply, splat, spz
 from flashworld.formats.gzip_stream import write_gzip
 from flashworld.formats.ply_header import read_header
-from flashworld.formats.publish import published
 from flashworld.gaussians import Gaussians
+from flashworld.publish import published
 
 _MAX_DEFLATE_RATIO = 1032
 """No deflate stream grows by more than this factor, so a header that promises more lies."""

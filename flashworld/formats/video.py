@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from flashworld.errors import FormatError
 from flashworld.events import Progress, Report, ignore
-from flashworld.formats.publish import published
+from flashworld.publish import published
 
 QUALITY = 17
 """x264's constant rate factor: visually lossless, about 40 dB and more on rendered scenes."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from flashworld.formats.publish import published
+from flashworld.publish import published
 from flashworld.request import SceneRequest, parse_request
 from flashworld.request.parsing import read_json
 

@@ -16,7 +16,7 @@ from flashworld.errors import FormatError
 def read_text(path: Path) -> str:
     """The text of a file."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise FormatError(f"{path.name} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -25,9 +25,10 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file."""
+    text = read_text(path)
     try:
-        content = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"{path.name} is not valid JSON: {error}") from None
     if not isinstance(content, dict):
         raise FormatError(f"{path.name} is no camera path: a JSON object is needed")
@@ -48,4 +49,4 @@ def checked(rows: Float[Tensor, "n 11"], name: str) -> Cameras:
 
 def in_order(name: str) -> list[Any]:
     """Sorts the names of pictures as they were taken: frame_9 before frame_10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", name)]
+    return [int(part) if index % 2 else part for index, part in enumerate(re.split(r"([0-9]+)", name))]

@@ -14,6 +14,7 @@ from flashworld.cameras.cameras import Cameras
 from flashworld.cameras.files.checks import checked, in_order, read_text
 from flashworld.errors import FormatError
 from flashworld.geometry import matrix_from_quaternion, multiply
+from flashworld.publish import make_folder, published
 
 PARAMETERS = {
     "SIMPLE_PINHOLE": "f cx cy",
@@ -53,9 +54,10 @@ def write(cameras: Cameras, path: Path, height: int, width: int) -> None:
         words = [f"{number:.10g}" for number in numbers]
         camera_lines.append(f"{index} PINHOLE {width} {height} {' '.join(words[7:])}")
         image_lines += [f"{index} {' '.join(words[:7])} {index} frame_{index:05d}.png", ""]
-    path.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(path)
     for name, lines in (("cameras.txt", camera_lines), ("images.txt", image_lines), ("points3D.txt", [])):
-        (path / name).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        with published(folder / name) as beside:
+            beside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
 def _read_cameras(text: str) -> dict[int, list[float]]:

@@ -16,6 +16,7 @@ from flashworld.cameras.cameras import Cameras
 from flashworld.cameras.files.checks import checked, in_order
 from flashworld.errors import FormatError
 from flashworld.geometry import quaternion_from_matrix
+from flashworld.publish import published
 
 DISTORTIONS = ("k1", "k2", "k3", "k4", "p1", "p2")
 MODELS = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV", "SIMPLE_RADIAL", "RADIAL", "PERSPECTIVE")
@@ -32,7 +33,7 @@ def read(content: dict[str, Any], name: str) -> Cameras:
         return checked(torch.tensor(rows, dtype=torch.float64).reshape(-1, 11), name)
     except FormatError as error:
         raise FormatError(str(error) if str(error).startswith(name) else f"{name}: {error}") from None
-    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+    except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise FormatError(f"{name}: a frame lacks a value or has one of another type ({error})") from None
 
 
@@ -80,4 +81,5 @@ def write(cameras: Cameras, path: Path, height: int, width: int) -> None:
         name = f"images/frame_{index + 1:05d}.png"
         frames.append({"file_path": name, **intrinsics, "transform_matrix": [*matrix, [0.0, 0.0, 0.0, 1.0]]})
     content = {"camera_model": "PINHOLE", "w": width, "h": height, "frames": frames}
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    with published(path) as beside:
+        beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

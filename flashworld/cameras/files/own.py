@@ -6,6 +6,7 @@ from typing import Any
 from flashworld.cameras.cameras import Cameras
 from flashworld.cameras.views import from_views, to_path
 from flashworld.errors import FormatError
+from flashworld.publish import published
 from flashworld.request import parse_path, stated_size
 
 
@@ -24,4 +25,5 @@ def write(cameras: Cameras, path: Path, height: int, width: int) -> None:
     """Write the path so that a camera is a line of its own."""
     lines = ",\n".join("    " + view.to_json() for view in to_path(cameras, height, width).cameras)
     text = f'{{\n  "height": {height},\n  "width": {width},\n  "cameras": [\n{lines}\n  ]\n}}\n'
-    path.write_text(text, encoding="utf-8")
+    with published(path) as beside:
+        beside.write_text(text, encoding="utf-8")
