@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("rasteriser", "formats", "generation")
+BENCHMARKS = ("rasteriser", "formats", "generation", "worlds")
 
 
 def main() -> None:

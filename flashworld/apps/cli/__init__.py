@@ -7,7 +7,7 @@ import click
 
 from flashworld.errors import FlashWorldError
 
-COMMANDS = ("generate", "render", "convert", "info", "trajectory", "doctor", "parity")
+COMMANDS = ("generate", "render", "convert", "info", "trajectory", "worlds", "doctor", "parity", "train")
 
 
 class _Commands(click.Group):

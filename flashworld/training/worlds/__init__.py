@@ -7,6 +7,7 @@ them with numba, `torch_caster` runs them on batches of worlds with torch.
 
 from flashworld.training.worlds.captions import SeenThing, WorldFacts
 from flashworld.training.worlds.seeds import held_out_seed, training_seed
+from flashworld.training.worlds.torch_caster import cast_batch
 from flashworld.training.worlds.world import SKY_DISTANCE, World, WorldViews, cast, make_world
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "WorldFacts",
     "WorldViews",
     "cast",
+    "cast_batch",
     "held_out_seed",
     "make_world",
     "training_seed",

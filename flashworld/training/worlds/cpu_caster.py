@@ -1,17 +1,30 @@
 """The ray caster for processors: one ray at a time, compiled by numba, outside Python's lock.
 
-A picture is cut into tiles; each gets the list of the primitives whose bounding balls its cone of rays meets. Four rays
-a pixel are shaded and averaged, each with its own point of the light, which softens shadows; distance and thing are
-those of a fifth ray through the pixel's centre.
+Pass 1 finds what the ray through each pixel's centre meets; distances are its. Pass 2 shades and averages four rays a
+pixel, each with its own point of the light, which softens shadows. Where neighbours show the same primitive, only that
+one is tried. A picture is cut into tiles, for which lists are made of all that can matter.
 """
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
 
-from flashworld.training.worlds import elementwise, light, shapes, textures
+from flashworld.training.worlds import cpu_rays, elementwise, light, shapes, textures
+from flashworld.training.worlds.cpu_rays import (
+    direction,
+    gather,
+    gather_near,
+    gather_shading,
+    hit,
+    inlined,
+    is_shaded,
+    local,
+    nearest,
+    room,
+)
 from flashworld.training.worlds.elementwise import blend, larger
 from flashworld.training.worlds.light import (
     CONTACT_FAR,
@@ -27,122 +40,19 @@ from flashworld.training.worlds.light import (
     sun_glow,
 )
 from flashworld.training.worlds.scene import SceneArrays
-from flashworld.training.worlds.shapes import (
-    BOX,
-    ELLIPSOID,
-    MISS,
-    PLANE,
-    box_distance,
-    box_hit,
-    ellipsoid_distance,
-    ellipsoid_hit,
-    frustum_distance,
-    frustum_hit,
-    gradient,
-    plane_hit,
-    surface_coordinates,
-)
-from flashworld.training.worlds.textures import fractal, pattern, visible_detail
+from flashworld.training.worlds.shapes import MISS, gradient, surface_coordinates
+from flashworld.training.worlds.textures import fractal, pattern, uses_fine_noise, visible_detail
 
 TILE = 8
+SEEN, SHADING, NEAR = range(3)
+"""Rows of a tile's lists; two rows further down are lists of all primitives, for points outside the tile's ball."""
 OFFSET = 0.02
 """Metres above a surface where its shadow ray begins."""
 LIGHT_POINTS = np.array([[0.6, 0.3], [-0.3, 0.6], [0.3, -0.6], [-0.6, -0.3]])
 """Which point of the light's disc each of a pixel's four rays sees."""
 
-_inlined = numba.njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz", "arcp"})
 
-
-@_inlined
-def _local(scene, i, x, y, z):
-    """A vector of the world along the axes of primitive i."""
-    r = scene.rotation
-    return (
-        r[i, 0, 0] * x + r[i, 1, 0] * y + r[i, 2, 0] * z,
-        r[i, 0, 1] * x + r[i, 1, 1] * y + r[i, 2, 1] * z,
-        r[i, 0, 2] * x + r[i, 1, 2] * y + r[i, 2, 2] * z,
-    )
-
-
-@_inlined
-def _hit(scene, i, ox, oy, oz, dx, dy, dz):
-    """Distance along a ray to primitive i, or `MISS`."""
-    c, h, shape = scene.centre, scene.half, scene.shape[i]
-    ox, oy, oz = _local(scene, i, ox - c[i, 0], oy - c[i, 1], oz - c[i, 2])
-    dx, dy, dz = _local(scene, i, dx, dy, dz)
-    if shape == PLANE:
-        return plane_hit(oy, dy)
-    hx, hy, hz = h[i, 0], h[i, 1], h[i, 2]
-    ox, oy, oz, dx, dy, dz = ox / hx, oy / hy, oz / hz, dx / hx, dy / hy, dz / hz
-    if shape == ELLIPSOID:
-        return ellipsoid_hit(ox, oy, oz, dx, dy, dz)
-    if shape == BOX:
-        return box_hit(ox, oy, oz, dx, dy, dz, scene.taper[i, 0], scene.taper[i, 1])
-    return frustum_hit(ox, oy, oz, dx, dy, dz, scene.taper[i, 0])
-
-
-@_inlined
-def _nearest(scene, candidates, num, ox, oy, oz, dx, dy, dz):
-    """Distance to and index of the first primitive on a ray; index -1 if there is none."""
-    best, found = MISS, -1
-    for k in range(num):
-        i = candidates[k]
-        radius = scene.radius[i]
-        if radius < MISS:
-            x, y, z = scene.centre[i, 0] - ox, scene.centre[i, 1] - oy, scene.centre[i, 2] - oz
-            along = x * dx + y * dy + z * dz
-            if along + radius < 0 or along - radius > best:
-                continue
-            if x * x + y * y + z * z - along * along > radius * radius:
-                continue
-        t = _hit(scene, i, ox, oy, oz, dx, dy, dz)
-        if t < best:
-            best, found = t, i
-    return best, found
-
-
-@_inlined
-def _is_shaded(scene, ox, oy, oz, dx, dy, dz, limit):
-    """Whether something stands between a point and the light, `limit` metres away."""
-    for i in range(len(scene.radius)):
-        radius = scene.radius[i]
-        if scene.shadow[i] == 0.0 or radius > MISS:
-            continue
-        x, y, z = scene.centre[i, 0] - ox, scene.centre[i, 1] - oy, scene.centre[i, 2] - oz
-        along = x * dx + y * dy + z * dz
-        if along + radius < 0 or along - radius > limit:
-            continue
-        if x * x + y * y + z * z - along * along > radius * radius:
-            continue
-        if _hit(scene, i, ox, oy, oz, dx, dy, dz) < limit:
-            return True
-    return False
-
-
-@_inlined
-def _room(scene, x, y, z, limit):
-    """Distance from a point to the nearest surface, at most `limit`."""
-    best = limit
-    for i in range(len(scene.radius)):
-        c = scene.centre
-        px, py, pz = x - c[i, 0], y - c[i, 1], z - c[i, 2]
-        reach = scene.radius[i] + best
-        if px * px + py * py + pz * pz > reach * reach:
-            continue
-        px, py, pz = _local(scene, i, px, py, pz)
-        h, k, shape = scene.half, scene.taper, scene.shape[i]
-        if shape == PLANE:
-            best = min(best, py)
-        elif shape == ELLIPSOID:
-            best = min(best, ellipsoid_distance(px, py, pz, h[i, 0], h[i, 1], h[i, 2]))
-        elif shape == BOX:
-            best = min(best, box_distance(px, py, pz, h[i, 0], h[i, 1], h[i, 2], k[i, 0], k[i, 1]))
-        else:
-            best = min(best, frustum_distance(px, py, pz, h[i, 0], h[i, 1], k[i, 0]))
-    return best
-
-
-@_inlined
+@inlined
 def _sky(scene, dx, dy, dz):
     """Linear colour seen in a direction where nothing is."""
     s, sun = scene.sky, scene.light
@@ -156,7 +66,7 @@ def _sky(scene, dx, dy, dz):
     )
 
 
-@_inlined
+@inlined
 def _to_light(scene, x, y, z, point):
     """Unit vector and distance from a place to one point of the light, and the light's strength there."""
     sun = scene.light
@@ -170,7 +80,7 @@ def _to_light(scene, x, y, z, point):
     return dx / length, dy / length, dz / length, length, lamp_strength(length, sun[7])
 
 
-@_inlined
+@inlined
 def _reflectance(scene, i, px, py, pz, gx, gy, gz, footprint):
     """Linear colour of primitive i at a point in its own axes, metres."""
     density, frequency, roughness, grain = (
@@ -181,11 +91,13 @@ def _reflectance(scene, i, px, py, pz, gx, gy, gz, footprint):
     )
     family, seed, height = scene.family[i], scene.seed[i], py / scene.half[i, 1]
     coarse = fractal(px, py, pz, frequency, roughness, footprint, seed)
-    fine = fractal(px + 7.3, py + 1.7, pz + 4.1, frequency * 2.6, roughness, footprint, seed + 31)
+    fine = 0.0
+    if uses_fine_noise(family):
+        fine = fractal(px + 7.3, py + 1.7, pz + 4.1, frequency * 2.6, roughness, footprint, seed + 31)
     u, v = surface_coordinates(scene.shape[i], px, py, pz, gx, gy, gz, scene.half[i, 0], density)
     detail = visible_detail(footprint, density)
     first, second = pattern(family, u, v, height, coarse, fine, seed, detail)
-    shade = larger(1.0 + grain * (coarse + fine), 0.1)
+    shade = larger(1.0 + 1.5 * grain * coarse, 0.1)
     c = scene.colours
     return (
         blend(blend(c[i, 0, 0], c[i, 1, 0], first), c[i, 2, 0], second) * shade,
@@ -194,11 +106,11 @@ def _reflectance(scene, i, px, py, pz, gx, gy, gz, footprint):
     )
 
 
-@_inlined
-def _surface(scene, i, ox, oy, oz, dx, dy, dz, t, footprint, point):
-    """Linear colour of primitive i where a ray meets it."""
+@inlined
+def _surface(scene, lists, nums, apart, i, ox, oy, oz, dx, dy, dz, t, footprint, point, open_share):
+    """Linear colour of primitive i where a ray meets it, and the share of open sky there, computed if negative."""
     x, y, z = ox + t * dx, oy + t * dy, oz + t * dz
-    px, py, pz = _local(scene, i, x - scene.centre[i, 0], y - scene.centre[i, 1], z - scene.centre[i, 2])
+    px, py, pz = local(scene, i, x - scene.centre[i, 0], y - scene.centre[i, 1], z - scene.centre[i, 2])
     hx, hy, hz = scene.half[i, 0], scene.half[i, 1], scene.half[i, 2]
     gx, gy, gz = gradient(scene.shape[i], px / hx, py / hy, pz / hz, scene.taper[i, 0], scene.taper[i, 1])
     nx, ny, nz = gx / hx, gy / hy, gz / hz
@@ -213,13 +125,41 @@ def _surface(scene, i, ox, oy, oz, dx, dy, dz, t, footprint, point):
     slant = larger(-(nx * dx + ny * dy + nz * dz), 0.12)
     red, green, blue = _reflectance(scene, i, px, py, pz, gx, gy, gz, footprint * t / np.sqrt(slant))
 
-    near = _room(scene, x + CONTACT_NEAR * nx, y + CONTACT_NEAR * ny, z + CONTACT_NEAR * nz, CONTACT_NEAR)
-    far = _room(scene, x + CONTACT_FAR * nx, y + CONTACT_FAR * ny, z + CONTACT_FAR * nz, CONTACT_FAR)
-    open_share = contact_shade(near, far)
+    if open_share < 0.0:
+        near = room(
+            scene,
+            lists[NEAR + apart],
+            nums[NEAR + apart],
+            x + CONTACT_NEAR * nx,
+            y + CONTACT_NEAR * ny,
+            z + CONTACT_NEAR * nz,
+            CONTACT_NEAR,
+        )
+        far = room(
+            scene,
+            lists[NEAR + apart],
+            nums[NEAR + apart],
+            x + CONTACT_FAR * nx,
+            y + CONTACT_FAR * ny,
+            z + CONTACT_FAR * nz,
+            CONTACT_FAR,
+        )
+        open_share = contact_shade(near, far)
     lx, ly, lz, distance, strength = _to_light(scene, x, y, z, point)
     facing = nx * lx + ny * ly + nz * lz
     shine = 0.0
-    if facing > 0 and _is_shaded(scene, x + OFFSET * nx, y + OFFSET * ny, z + OFFSET * nz, lx, ly, lz, distance):
+    if facing > 0 and is_shaded(
+        scene,
+        lists[SHADING + apart],
+        nums[SHADING + apart],
+        x + OFFSET * nx,
+        y + OFFSET * ny,
+        z + OFFSET * nz,
+        lx,
+        ly,
+        lz,
+        distance,
+    ):
         facing = 0.0
     if facing > 0:
         shine = scene.surface[i, 4] * strength * highlight(nx, ny, nz, lx, ly, lz, -dx, -dy, -dz)
@@ -242,94 +182,140 @@ def _surface(scene, i, ox, oy, oz, dx, dy, dz, t, footprint, point):
             s[5],
             mist,
         ),
+        open_share,
     )
 
 
-@_inlined
-def _direction(camera, right, down):
-    """Unit direction, in the world, of the ray through a place of the picture, 0 to 1 from its upper left corner."""
-    x, y = (right - camera[14]) / camera[12], (camera[15] - down) / camera[13]
-    dx = camera[3] * x + camera[4] * y - camera[5]
-    dy = camera[6] * x + camera[7] * y - camera[8]
-    dz = camera[9] * x + camera[10] * y - camera[11]
-    length = np.sqrt(dx * dx + dy * dy + dz * dz)
-    return dx / length, dy / length, dz / length
+@inlined
+def _look(scene, camera, lists, distance, index):
+    """Pass 1: distance and primitive (-1 for sky) along the ray through the centre of each pixel."""
+    height, width = distance.shape
+    for top in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            bottom, right = min(top + TILE, height), min(left + TILE, width)
+            num = gather(scene, camera, left / width, right / width, top / height, bottom / height, lists[SEEN])
+            for row in range(top, bottom):
+                for column in range(left, right):
+                    dx, dy, dz = direction(camera, (column + 0.5) / width, (row + 0.5) / height)
+                    t, i = nearest(scene, lists[SEEN], num, camera[0], camera[1], camera[2], dx, dy, dz)
+                    distance[row, column], index[row, column] = t, i
 
 
-@_inlined
-def _gather(scene, camera, left, right, top, bottom, candidates):
-    """Fill in the primitives that rays between those borders of the picture may meet, and tell how many."""
-    ax, ay, az = _direction(camera, 0.5 * (left + right), 0.5 * (top + bottom))
-    cosine = 1.0
-    for corner in range(4):
-        bx, by, bz = _direction(camera, left if corner % 2 else right, top if corner // 2 else bottom)
-        cosine = min(cosine, ax * bx + ay * by + az * bz)
-    sine = np.sqrt(max(1.0 - cosine * cosine, 0.0))
-    num = 0
-    for i in range(len(scene.radius)):
-        radius = scene.radius[i]
-        x, y, z = scene.centre[i, 0] - camera[0], scene.centre[i, 1] - camera[1], scene.centre[i, 2] - camera[2]
-        along = x * ax + y * ay + z * az
-        beside = np.sqrt(max(x * x + y * y + z * z - along * along, 0.0))
-        # Distance from the ball's centre to the surface of the cone.
-        if radius > MISS or beside * cosine - along * sine <= radius:
-            candidates[num] = i
-            num += 1
-    return num
+@inlined
+def _ball(camera, distance, top, bottom, left, right):
+    """A ball around all points that the centres of a tile's pixels show; of radius -1 if they show none."""
+    height, width = distance.shape
+    low_x, low_y, low_z, high_x, high_y, high_z = MISS, MISS, MISS, -MISS, -MISS, -MISS
+    for row in range(top, bottom):
+        for column in range(left, right):
+            t = distance[row, column]
+            if t < MISS:
+                dx, dy, dz = direction(camera, (column + 0.5) / width, (row + 0.5) / height)
+                x, y, z = camera[0] + t * dx, camera[1] + t * dy, camera[2] + t * dz
+                low_x, low_y, low_z = min(low_x, x), min(low_y, y), min(low_z, z)
+                high_x, high_y, high_z = max(high_x, x), max(high_y, y), max(high_z, z)
+    if low_x > high_x:
+        return 0.0, 0.0, 0.0, -1.0
+    x, y, z = high_x - low_x, high_y - low_y, high_z - low_z
+    # A fifth more, since rays beside the centres of border pixels end a little outside.
+    radius = 0.6 * np.sqrt(x * x + y * y + z * z)
+    return 0.5 * (low_x + high_x), 0.5 * (low_y + high_y), 0.5 * (low_z + high_z), radius
 
 
-def _kernel(sources: str):
-    """The kernel. `sources` names the formulas' text: numba keeps machine code under what a kernel closes over."""
+@inlined
+def _is_uniform(index, row, column):
+    """Whether a pixel and all its neighbours show the same primitive, or all the sky."""
+    height, width = index.shape
+    for y in range(max(row - 1, 0), min(row + 2, height)):
+        for x in range(max(column - 1, 0), min(column + 2, width)):
+            if index[y, x] != index[row, column]:
+                return False
+    return True
 
-    def cast_view(scene, camera, samples, rgb, distance, thing):
-        """One view: `rgb` [3, H, W] 0 to 1, `distance` [H, W] in metres (`MISS` for sky) and `thing` [H, W] (-2 sky).
 
-        `camera` is place 3, rotation 9 (rows), intrinsics 4. `samples` is 4, or 0 for a look without colour.
+@inlined
+def _pixel(scene, camera, lists, nums, ball, index, row, column, rgb):
+    """Average the light of four rays through a pixel."""
+    height, width = index.shape
+    ox, oy, oz = camera[0], camera[1], camera[2]
+    footprint = 0.5 / (camera[12] * width)
+    only = index[row, column] if _is_uniform(index, row, column) else -2
+    previous, open_share = -1, -1.0
+    for k in range(4):
+        dx, dy, dz = direction(camera, (column + 0.25 + 0.5 * (k % 2)) / width, (row + 0.25 + 0.5 * (k // 2)) / height)
+        t, i = MISS, only
+        if only >= 0:
+            t = hit(scene, only, ox, oy, oz, dx, dy, dz)
+        if t == MISS and only != -1:
+            t, i = nearest(scene, lists[SEEN], nums[SEEN], ox, oy, oz, dx, dy, dz)
+        if i < 0:
+            red, green, blue = _sky(scene, dx, dy, dz)
+        else:
+            if i != previous:  # contact shade varies slowly: one a pixel and primitive is enough
+                previous, open_share = i, -1.0
+            x, y, z = ox + t * dx - ball[0], oy + t * dy - ball[1], oz + t * dz - ball[2]
+            apart = 0 if x * x + y * y + z * z <= ball[3] * ball[3] else 2
+            red, green, blue, open_share = _surface(
+                scene, lists, nums, apart, i, ox, oy, oz, dx, dy, dz, t, footprint, k, open_share
+            )
+        rgb[0, row, column] += 0.25 * red
+        rgb[1, row, column] += 0.25 * green
+        rgb[2, row, column] += 0.25 * blue
+    for channel in range(3):
+        rgb[channel, row, column] = response(rgb[channel, row, column])
+
+
+def _kernels(sources: str) -> list[Any]:
+    """The kernels. `sources` names the formulas' text: numba keeps machine code under what a function closes over."""
+
+    def cast_view(scene, camera, colour, rgb, distance, index):
+        """One view: `rgb` [3, H, W] 0 to 1, `distance` [H, W] in metres (`MISS` for sky) and `index` [H, W] (-1 sky).
+
+        `camera` is place 3, rotation 9 (rows), intrinsics 4. Without `colour` only a look is taken.
         """
         _ = sources  # the kernel closes over it, so it is part of the cache's key
         height, width = distance.shape
-        candidates = np.empty(len(scene.radius), np.int64)
-        ox, oy, oz = camera[0], camera[1], camera[2]
-        footprint = 0.5 / (camera[12] * width)
-        for tile_y in range(0, height, TILE):
-            for tile_x in range(0, width, TILE):
-                last_y, last_x = min(tile_y + TILE, height), min(tile_x + TILE, width)
-                num = _gather(
-                    scene, camera, tile_x / width, last_x / width, tile_y / height, last_y / height, candidates
+        lists = np.empty((5, len(scene.radius)), np.int64)
+        nums = np.empty(5, np.int64)
+        _look(scene, camera, lists, distance, index)
+        if not colour:
+            return
+        nums[2 + SHADING] = gather_shading(scene, 0.0, 0.0, 0.0, MISS, lists[2 + SHADING])
+        nums[2 + NEAR] = gather_near(scene, 0.0, 0.0, 0.0, MISS, lists[2 + NEAR])
+        for top in range(0, height, TILE):
+            for left in range(0, width, TILE):
+                bottom, right = min(top + TILE, height), min(left + TILE, width)
+                ball = _ball(camera, distance, top, bottom, left, right)
+                nums[SEEN] = gather(
+                    scene, camera, left / width, right / width, top / height, bottom / height, lists[SEEN]
                 )
-                for row in range(tile_y, last_y):
-                    for column in range(tile_x, last_x):
-                        dx, dy, dz = _direction(camera, (column + 0.5) / width, (row + 0.5) / height)
-                        t, i = _nearest(scene, candidates, num, ox, oy, oz, dx, dy, dz)
-                        distance[row, column] = t
-                        thing[row, column] = scene.thing[i] if i >= 0 else -2
-                        for k in range(samples):
-                            dx, dy, dz = _direction(
-                                camera, (column + 0.25 + 0.5 * (k % 2)) / width, (row + 0.25 + 0.5 * (k // 2)) / height
-                            )
-                            t, i = _nearest(scene, candidates, num, ox, oy, oz, dx, dy, dz)
-                            if i < 0:
-                                red, green, blue = _sky(scene, dx, dy, dz)
-                            else:
-                                red, green, blue = _surface(scene, i, ox, oy, oz, dx, dy, dz, t, footprint, k)
-                            rgb[0, row, column] += 0.25 * response(red)
-                            rgb[1, row, column] += 0.25 * response(green)
-                            rgb[2, row, column] += 0.25 * response(blue)
+                nums[SHADING] = gather_shading(scene, *ball, lists[SHADING])
+                nums[NEAR] = gather_near(scene, ball[0], ball[1], ball[2], ball[3] + 2 * CONTACT_FAR, lists[NEAR])
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        _pixel(scene, camera, lists, nums, ball, index, row, column, rgb)
+
+    def free_room(scene, points, limit, free):
+        """Distance `free` [n] from each of `points` [n, 3] to the nearest surface, at most `limit`."""
+        _ = sources
+        candidates = np.arange(len(scene.radius))
+        for k in range(len(points)):
+            free[k] = room(scene, candidates, len(candidates), points[k, 0], points[k, 1], points[k, 2], limit)
 
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
     try:
-        return numba.njit(cache=True, **options)(cast_view)
+        return [numba.njit(cache=True, **options)(function) for function in (cast_view, free_room)]
     except RuntimeError:  # neither folder for machine code can be written: every process compiles for itself
-        return numba.njit(**options)(cast_view)
+        return [numba.njit(**options)(function) for function in (cast_view, free_room)]
 
 
 def _digest() -> str:
     """Of everything that the kernel is compiled from besides this file, at which numba looks itself."""
-    texts = [Path(str(module.__file__)).read_bytes() for module in (elementwise, light, shapes, textures)]
+    texts = [Path(str(module.__file__)).read_bytes() for module in (cpu_rays, elementwise, light, shapes, textures)]
     return hashlib.sha256(b"".join(texts)).hexdigest()
 
 
-_cast_view = _kernel(_digest())
+_cast_view, _free_room = _kernels(_digest())
 
 
 def cast_view(
@@ -348,19 +334,13 @@ def cast_view(
     """
     rgb = np.zeros((3, height, width), np.float64)
     distance = np.empty((height, width), np.float64)
-    thing = np.empty((height, width), np.int64)
-    _cast_view(scene, np.asarray(camera, np.float64), 4 if colour else 0, rgb, distance, thing)
-    return rgb, distance, thing
-
-
-@numba.njit(cache=False, nogil=True, error_model="numpy")
-def _free_room(scene, points, limit, room):
-    for k in range(len(points)):
-        room[k] = _room(scene, points[k, 0], points[k, 1], points[k, 2], limit)
+    index = np.empty((height, width), np.int64)
+    _cast_view(scene, np.asarray(camera, np.float64), colour, rgb, distance, index)
+    return rgb, distance, np.where(index < 0, -2, scene.thing[index])
 
 
 def free_room(scene: SceneArrays, points: np.ndarray, limit: float = 1.0) -> np.ndarray:
     """Distance in metres from each point [n, 3] to the nearest surface, at most `limit`; negative inside things."""
-    room = np.empty(len(points), np.float64)
-    _free_room(scene, np.ascontiguousarray(points, np.float64), limit, room)
-    return room
+    free = np.empty(len(points), np.float64)
+    _free_room(scene, np.ascontiguousarray(points, np.float64), limit, free)
+    return free

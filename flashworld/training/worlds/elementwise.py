@@ -2,7 +2,8 @@
 
 A formula is written once, as a plain Python function of x, y, z components under `@formula`. Called with tensors it is
 torch code on any device; called from a numba kernel the same source is compiled for single numbers. So the two ray
-casters cannot drift apart. A formula has no branches and no loops over data: it selects with `where`.
+casters cannot drift apart. A formula has no branches and no loops over data: it selects with `where`, and may leave out
+what is not `needed`.
 """
 
 import math
@@ -51,6 +52,11 @@ def arctan2(y: Any, x: Any) -> Any:
     return torch.atan2(y, x)
 
 
+def needed(condition: Any) -> bool:  # noqa: ARG001 - a tensor's answer is not waited for
+    """Whether to compute what counts only where the condition holds: for a number, if it does; for tensors, always."""
+    return True
+
+
 @overload(where)
 def _where(condition, yes, no):  # noqa: ARG001
     return lambda condition, yes, no: yes if condition else no
@@ -84,6 +90,11 @@ def _sine(x):  # noqa: ARG001
 @overload(arctan2)
 def _arctan2(y, x):  # noqa: ARG001
     return lambda y, x: math.atan2(y, x)
+
+
+@overload(needed)
+def _needed(condition):  # noqa: ARG001
+    return lambda condition: condition
 
 
 @formula

@@ -12,6 +12,7 @@ from flashworld.training.worlds.elementwise import (
     formula,
     larger,
     magnitude,
+    needed,
     smaller,
     sqrt,
     where,
@@ -127,14 +128,16 @@ def _frustum_gradient(x, y, z, taper):
 @formula
 def gradient(shape, x, y, z, taper_x, taper_z):
     """Outward gradient, in unit coordinates, at a point of the surface; over the half-extents it is the normal."""
-    bx, by, bz = _box_gradient(x, y, z, taper_x, taper_z)
-    fx, fy, fz = _frustum_gradient(x, y, z, taper_x)
-    ball, box, frustum = shape == ELLIPSOID, shape == BOX, shape == FRUSTUM
-    return (
-        where(ball, x, where(box, bx, where(frustum, fx, 0.0))),
-        where(ball, y, where(box, by, where(frustum, fy, 1.0))),
-        where(ball, z, where(box, bz, where(frustum, fz, 0.0))),
-    )
+    gx, gy, gz = x, y, z
+    if needed(shape == BOX):
+        bx, by, bz = _box_gradient(x, y, z, taper_x, taper_z)
+        gx, gy, gz = where(shape == BOX, bx, gx), where(shape == BOX, by, gy), where(shape == BOX, bz, gz)
+    if needed(shape == FRUSTUM):
+        fx, fy, fz = _frustum_gradient(x, y, z, taper_x)
+        gx, gy, gz = where(shape == FRUSTUM, fx, gx), where(shape == FRUSTUM, fy, gy), where(shape == FRUSTUM, fz, gz)
+    if needed(shape == PLANE):
+        gx, gy, gz = where(shape == PLANE, 0.0, gx), where(shape == PLANE, 1.0, gy), where(shape == PLANE, 0.0, gz)
+    return gx, gy, gz
 
 
 @formula
@@ -171,10 +174,11 @@ def surface_coordinates(shape, x, y, z, gx, gy, gz, hx, density):
     Boxes and planes are papered face by face. Round shapes are wrapped once around by a whole number of cells.
     """
     round_side = (shape == ELLIPSOID) | ((shape == FRUSTUM) & (magnitude(gy) < 1.0))
-    around = larger(floor(6.2831853 * hx * density + 0.5), 2.0)
-    angle = arctan2(z, x + 1e-9) / 6.2831853
     on_x = (shape == BOX) & (magnitude(gx) > 0.5)
     on_z = (shape == BOX) & (magnitude(gz) > 0.5)
-    u = where(round_side, angle * around, where(on_x, z, x) * density)
+    u = where(on_x, z, x) * density
+    if needed(round_side):
+        around = larger(floor(6.2831853 * hx * density + 0.5), 2.0)
+        u = where(round_side, arctan2(z, x + 1e-9) / 6.2831853 * around, u)
     v = where(round_side | on_x | on_z, y, z) * density
     return u, v

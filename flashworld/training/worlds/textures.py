@@ -13,6 +13,7 @@ from flashworld.training.worlds.elementwise import (
     fraction,
     larger,
     magnitude,
+    needed,
     sine,
     where,
     whole,
@@ -67,8 +68,9 @@ def fractal(x, y, z, frequency, roughness, footprint, seed):
     """Fractal noise of mean 0, about -1 to 1: octaves, each weaker by `roughness` (0.5: 1/f as in photographs)."""
     total, strength = 0.0 * x, 1.0 + 0.0 * x
     for octave in range(OCTAVES):
-        value = noise(x * frequency, y * frequency, z * frequency, seed + octave) - 0.5
-        total = total + strength * visible_detail(footprint, frequency) * value
+        share = strength * visible_detail(footprint, frequency)
+        if needed(share > 0.0):
+            total = total + share * (noise(x * frequency, y * frequency, z * frequency, seed + octave) - 0.5)
         strength, frequency = strength * roughness, frequency * 2.03
     return total * 2.2
 
@@ -109,6 +111,12 @@ def _dots(u, v):
 
 
 @formula
+def uses_fine_noise(family):
+    """Whether a pattern looks at the finer of its two noises."""
+    return (family == PLANKS) | (family == MARBLE) | (family == MOTTLED) | (family == PICTURE)
+
+
+@formula
 def pattern(family, u, v, height, coarse, fine, seed, detail):
     """The two mixing numbers of a material at a point.
 
@@ -116,46 +124,37 @@ def pattern(family, u, v, height, coarse, fine, seed, detail):
     the cells' structure that pixels can show.
     """
     cell_u, cell_v, none = floor(u), floor(v), 0.0 * u
-    tile = where(_joint(u, v, 0.06) > 0.5, 1.0, 0.3 * scatter(cell_u, cell_v, none, seed))
-    picture = clamp(0.5 + 4.0 * (height + 0.35 * coarse), 0.0, 1.0)
-    first = where(
-        family == CHECKED,
-        magnitude(_odd(u) - _odd(v)),
-        where(
-            family == STRIPED,
-            _odd(u),
-            where(
-                family == BANDED,
-                _odd(v),
-                where(
-                    family == BRICK,
-                    _brick(u, v, seed),
-                    where(
-                        family == TILED,
-                        tile,
-                        where(
-                            family == DOTTED,
-                            _dots(u, v),
-                            where(
-                                family == PLANKS,
-                                _planks(u, v, seed, fine),
-                                where(family == PATCHWORK, scatter(cell_u, cell_v, none, seed), none),
-                            ),
-                        ),
-                    ),
-                ),
-            ),
-        ),
-    )
-    mean = where((family == CHECKED) | (family == STRIPED) | (family == BANDED) | (family == PATCHWORK), 0.5, 0.27)
-    first = where(family < SHADED, where(family == PLAIN, none, blend(mean, first, detail)), first)
-    first = where((family == PLANKS) | (family == PATCHWORK), blend(mean + 0.08, first, detail), first)
-    first = where(family == SHADED, 0.5 + 0.5 * height, first)
-    first = where(family == WOOD, 0.5 + 0.5 * sine(9.0 * u + 5.0 * coarse), first)
-    first = where(family == MARBLE, exp(-9.0 * magnitude(coarse)) + 0.12 * fine, first)
-    first = where(family == MOTTLED, 0.5 + 0.75 * coarse, first)
-    first = where(family == PICTURE, picture, first)
-    other = where(scatter(cell_v, cell_u, none, seed + 7) > 0.62, detail, 0.0)
-    second = where(family == PATCHWORK, other, where(family == MOTTLED, 0.4 + 0.9 * fine, none))
-    second = where(family == PICTURE, clamp(0.8 * fine + 0.2, 0.0, 1.0) * larger(0.4, 1.0 - picture), second)
+    first, second = none, none
+    if needed(family == CHECKED):
+        first = where(family == CHECKED, blend(0.5, magnitude(_odd(u) - _odd(v)), detail), first)
+    if needed((family == STRIPED) | (family == BANDED)):
+        first = where(family == STRIPED, blend(0.5, _odd(u), detail), first)
+        first = where(family == BANDED, blend(0.5, _odd(v), detail), first)
+    if needed(family == BRICK):
+        first = where(family == BRICK, blend(0.3, _brick(u, v, seed), detail), first)
+    if needed(family == TILED):
+        tile = where(_joint(u, v, 0.06) > 0.5, 1.0, 0.3 * scatter(cell_u, cell_v, none, seed))
+        first = where(family == TILED, blend(0.25, tile, detail), first)
+    if needed(family == DOTTED):
+        first = where(family == DOTTED, blend(0.27, _dots(u, v), detail), first)
+    if needed(family == PLANKS):
+        first = where(family == PLANKS, blend(0.4, _planks(u, v, seed, fine), detail), first)
+    if needed(family == PATCHWORK):
+        first = where(family == PATCHWORK, blend(0.5, scatter(cell_u, cell_v, none, seed), detail), first)
+        other = where(scatter(cell_v, cell_u, none, seed + 7) > 0.62, detail, 0.0)
+        second = where(family == PATCHWORK, other, second)
+    if needed(family == SHADED):
+        first = where(family == SHADED, 0.5 + 0.5 * height, first)
+    if needed(family == WOOD):
+        first = where(family == WOOD, 0.5 + 0.5 * sine(9.0 * u + 5.0 * coarse), first)
+    if needed(family == MARBLE):
+        first = where(family == MARBLE, exp(-9.0 * magnitude(coarse)) + 0.12 * fine, first)
+    if needed(family == MOTTLED):
+        first = where(family == MOTTLED, 0.5 + 0.75 * coarse, first)
+        second = where(family == MOTTLED, 0.4 + 0.9 * fine, second)
+    if needed(family == PICTURE):
+        picture = clamp(0.5 + 4.0 * (height + 0.35 * coarse), 0.0, 1.0)
+        first = where(family == PICTURE, picture, first)
+        tint = clamp(0.8 * fine + 0.2, 0.0, 1.0) * larger(0.4, 1.0 - picture)
+        second = where(family == PICTURE, tint, second)
     return clamp(first, 0.0, 1.0), clamp(second, 0.0, 1.0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flashworld.training.worlds import textures
-from flashworld.training.worlds.palette import paint, photo_like
+from flashworld.training.worlds.palette import mixed, paint, photo_like
 from flashworld.training.worlds.scene import Array, Material, Part
 from flashworld.training.worlds.seeds import Draw
 from flashworld.training.worlds.shapes import BOX, ELLIPSOID, FRUSTUM
@@ -246,7 +246,7 @@ def _plant(draw: Draw, material: Material) -> Thing:
 def photo_like_green(draw: Draw) -> Material:
     """Leaves or grass: greens that vary as in photographs."""
     dry = draw.between(0.0, 0.25)
-    base = paint(draw, "green").colours[0]
+    base = mixed(paint(draw, "green").colours[0], (0.42, 0.42, 0.32), draw.between(0.1, 0.45))
     light = (base[0] + 0.1 + dry, base[1] + 0.1, base[2] * 0.8)
     dark = (base[0] * 0.5, base[1] * 0.6, base[2] * 0.6)
     frequency, roughness = draw.between(2.0, 6.0), draw.between(0.65, 0.9)

@@ -36,14 +36,19 @@ class World:
     caption: str
     facts: WorldFacts
 
+    @property
+    def num_views(self) -> int:
+        """Number of cameras along the path."""
+        return len(self.cameras) - self.num_extra
+
 
 @dataclass(frozen=True)
 class WorldViews:
     """What a world's cameras see."""
 
-    rgb: Float[Tensor, "views 3 height width"]
+    rgb: Float[Tensor, "*worlds views 3 height width"]
     """0 to 1."""
-    distance: Float[Tensor, "views height width"]
+    distance: Float[Tensor, "*worlds views height width"]
     """Along the ray through the pixel's centre, in units of the world, at most `SKY_DISTANCE`."""
 
 

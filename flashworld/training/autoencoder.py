@@ -1,0 +1,98 @@
+"""Stage `autoencoder`: pictures to latents and back, each picture by itself."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from flashworld.training.data import SeenWorld, windows
+from flashworld.training.measures import psnr, sheet
+from flashworld.training.pictures import varied
+from flashworld.training.pupil import Pupil
+from flashworld.training.trainer import Plan, Task
+
+EPSILON = 1e-3
+"""Where Charbonnier's loss turns from quadratic to linear, in picture values."""
+START_LOG_VARIANCE = -4.0
+
+
+@dataclass(frozen=True)
+class AutoencoderStage:
+    """Settings of the stage. Pictures of a step come from the last `window` worlds, `fresh` of them new."""
+
+    plan: Plan
+    fresh: int
+    window: int
+    gradient_weight: float = 0.3
+    kl_weight: float = 1e-4
+    held_out: int = 16
+    """Worlds that are scored."""
+
+
+def task(
+    pupil: Pupil,
+    stage: AutoencoderStage,
+    worlds: Callable[[int], Iterator[SeenWorld]],
+    held_out: list[SeenWorld],
+    device: torch.device,
+) -> Task[list[SeenWorld]]:
+    """The stage's task; `worlds(n)` begins at training world n."""
+    if not any(p.requires_grad for p in pupil.parameters()):
+        _begin(pupil)
+    truth = torch.stack([world.rgb[0] for world in held_out]).to(device).float() / 127.5 - 1
+
+    def batches(step: int) -> Iterator[list[SeenWorld]]:
+        return windows(worlds, step, stage.fresh, stage.window)
+
+    def losses(window: list[SeenWorld], generator: torch.Generator, _progress: float) -> dict[str, Tensor]:
+        views = [view for world in window for view in world.rgb]
+        chosen = torch.randint(len(views), (stage.plan.batch,), generator=generator).tolist()
+        pictures = varied(torch.stack([views[i] for i in chosen]).to(device), generator)
+        return autoencoder_losses(pupil, pictures, generator, stage)
+
+    def score() -> tuple[dict[str, float], Image.Image]:
+        mean = pupil.vae.moments(truth).chunk(2, dim=1)[0]
+        decoded = pupil.decode_pictures(mean).float() / 2 + 0.5
+        shown = truth[:8] / 2 + 0.5
+        return {"psnr": psnr(decoded, truth / 2 + 0.5).mean().item()}, sheet([shown, decoded[:8]])
+
+    return Task("autoencoder", pupil, batches, losses, score)
+
+
+def _begin(pupil: Pupil) -> None:
+    """Choose what learns, and begin with nearly noiseless latents: pictures are learned before noise is allowed."""
+    for part in (pupil.vae, pupil.recon_decoder.decoder, pupil.recon_decoder.post_quant_conv, pupil.colour_out):
+        part.requires_grad_(True)
+    with torch.no_grad():
+        pupil.vae.quant_conv.bias[pupil.config.autoencoder.z_dim :] = START_LOG_VARIANCE
+
+
+def autoencoder_losses(
+    pupil: Pupil, pictures: Tensor, generator: torch.Generator, stage: AutoencoderStage
+) -> dict[str, Tensor]:
+    """Charbonnier's loss, the L1 loss of horizontal and vertical differences, and the KL divergence from N(0, 1)."""
+    mean, log_variance = pupil.vae.moments(pictures).chunk(2, dim=1)
+    log_variance = log_variance.clamp(-30, 20)
+    noise = torch.randn(mean.shape, generator=generator).to(mean)
+    decoded = pupil.decode_pictures(mean + torch.exp(0.5 * log_variance) * noise).float()
+    difference = decoded - pictures
+    charbonnier = (difference.square() + EPSILON**2).sqrt().mean()
+    gradient = difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
+    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+    return {
+        "loss": charbonnier + stage.gradient_weight * gradient + stage.kl_weight * kl,
+        "charbonnier": charbonnier,
+        "gradient_l1": gradient,
+        "kl": kl,
+    }
+
+
+@torch.no_grad()
+def latent_statistics(pupil: Pupil, worlds: list[SeenWorld]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each latent channel over all views of some worlds."""
+    device = pupil.colour_out.weight.device
+    views = torch.cat([world.rgb for world in worlds]).to(device).float() / 127.5 - 1
+    latents = torch.cat([pupil.vae.moments(part).chunk(2, dim=1)[0] for part in views.split(64)])
+    return tuple(latents.mean(dim=(0, 2, 3)).tolist()), tuple(latents.std(dim=(0, 2, 3)).tolist())

@@ -1,0 +1,43 @@
+"""How good pictures and distances are, and sheets to look at."""
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+
+def psnr(pictures: Float[Tensor, "*n 3 h w"], truth: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, "*n"]:
+    """Peak signal-to-noise ratio in decibels of each picture; values 0 to 1, and clamped to that."""
+    return -10 * (pictures.clamp(0, 1) - truth).square().mean(dim=(-3, -2, -1)).clamp(min=1e-10).log10()
+
+
+def ssim(pictures: Float[Tensor, "n 3 h w"], truth: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
+    """Structural similarity of each picture, values 0 to 1 (Wang et al. 2004: Gaussian window of 11, sigma 1.5)."""
+    offsets = torch.arange(11, device=truth.device) - 5.0
+    line = torch.softmax(-0.5 * (offsets / 1.5) ** 2, dim=0)
+    window = (line[:, None] * line)[None, None]
+
+    def local_mean(x: Tensor) -> Tensor:
+        return conv2d(rearrange(x, "n c h w -> (n c) 1 h w"), window)
+
+    a, b = pictures.clamp(0, 1), truth
+    mean_a, mean_b = local_mean(a), local_mean(b)
+    var_a, var_b = local_mean(a * a) - mean_a**2, local_mean(b * b) - mean_b**2
+    covariance = local_mean(a * b) - mean_a * mean_b
+    similarity = (2 * mean_a * mean_b + 0.01**2) * (2 * covariance + 0.03**2)
+    similarity = similarity / ((mean_a**2 + mean_b**2 + 0.01**2) * (var_a + var_b + 0.03**2))
+    return rearrange(similarity, "(n c) 1 h w -> n (c h w)", c=3).mean(-1)
+
+
+def relative_error(distance: Float[Tensor, "*n h w"], truth: Float[Tensor, "*n h w"], far: float) -> Tensor:
+    """AbsRel: mean of |distance - truth| / truth over what is nearer than `far` (beyond it is sky)."""
+    surface = truth < far
+    return ((distance - truth).abs() / truth)[surface].mean()
+
+
+def sheet(rows: list[Float[Tensor, "n 3 h w"]]) -> Image.Image:
+    """A contact sheet of pictures with values 0 to 1, one row a list entry."""
+    grid = torch.cat([torch.cat(list(row), dim=-1) for row in rows], dim=-2)
+    return Image.fromarray((grid.clamp(0, 1) * 255).round().byte().movedim(0, -1).cpu().numpy())

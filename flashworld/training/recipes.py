@@ -1,0 +1,57 @@
+"""Recipes: functions that return everything a training run needs to know."""
+
+from dataclasses import dataclass, replace
+
+from flashworld.models.config import TINY, ModelConfig
+from flashworld.training.autoencoder import AutoencoderStage
+from flashworld.training.data import Sight
+from flashworld.training.trainer import Plan
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model, how worlds are looked at, and the stages in their order."""
+
+    name: str
+    model: ModelConfig
+    sight: Sight
+    autoencoder: AutoencoderStage
+    seed: int = 20251123
+    statistics: int = 64
+    """Training worlds over whose views the scale of the latents is measured."""
+
+
+def tiny() -> Recipe:
+    """The model that comes with the package."""
+    return Recipe(
+        name="tiny",
+        model=TINY,
+        sight=Sight(96, 128, num_views=6, num_extra=2),
+        autoencoder=AutoencoderStage(
+            Plan(samples=400_000, batch=64, rate=2e-3, warm_up=6_000, half_life=6_000, log_every=50, score_every=500),
+            fresh=1,
+            window=256,
+        ),
+    )
+
+
+def tiny_smoke() -> Recipe:
+    """Every stage from nothing in minutes on a processor: proves the way, not the model."""
+    autoencoder = replace(TINY.autoencoder, base_dim=8, decoder_base_dim=16)
+    transformer = replace(TINY.transformer, num_layers=2, num_attention_heads=4, ffn_dim=256)
+    return Recipe(
+        name="tiny-smoke",
+        model=replace(TINY, transformer=transformer, autoencoder=autoencoder, feature_channels=16, native=(3, 48, 64)),
+        sight=Sight(48, 64, num_views=3, num_extra=1),
+        autoencoder=AutoencoderStage(
+            Plan(samples=3_200, batch=8, rate=3e-3, warm_up=160, half_life=200, score_every=200),
+            fresh=1,
+            window=32,
+            held_out=8,
+        ),
+        statistics=8,
+    )
+
+
+RECIPES = {"tiny": tiny, "tiny-smoke": tiny_smoke}
+"""By the name that a person gives."""
