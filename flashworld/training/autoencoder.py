@@ -10,7 +10,7 @@ from torch import Tensor
 from flashworld.training.data import SeenWorld, windows
 from flashworld.training.measures import psnr, sheet
 from flashworld.training.pictures import varied
-from flashworld.training.pupil import Pupil
+from flashworld.training.pupil import Pupil, computing_short
 from flashworld.training.trainer import Plan, Task
 
 EPSILON = 1e-3
@@ -65,18 +65,19 @@ def _begin(pupil: Pupil) -> None:
     """Choose what learns, and begin with nearly noiseless latents: pictures are learned before noise is allowed."""
     for part in (pupil.vae, pupil.recon_decoder.decoder, pupil.recon_decoder.post_quant_conv, pupil.colour_out):
         part.requires_grad_(True)
-    with torch.no_grad():
-        pupil.vae.quant_conv.bias[pupil.config.autoencoder.z_dim :] = START_LOG_VARIANCE
+    bias = pupil.get_parameter("vae.quant_conv.bias")
+    torch.nn.init.constant_(bias[pupil.config.autoencoder.z_dim :], START_LOG_VARIANCE)
 
 
 def autoencoder_losses(
     pupil: Pupil, pictures: Tensor, generator: torch.Generator, stage: AutoencoderStage
 ) -> dict[str, Tensor]:
     """Charbonnier's loss, the L1 loss of horizontal and vertical differences, and the KL divergence from N(0, 1)."""
-    mean, log_variance = pupil.vae.moments(pictures).chunk(2, dim=1)
-    log_variance = log_variance.clamp(-30, 20)
-    noise = torch.randn(mean.shape, generator=generator).to(mean)
-    decoded = pupil.decode_pictures(mean + torch.exp(0.5 * log_variance) * noise).float()
+    with computing_short(pictures.device):
+        mean, log_variance = pupil.vae.moments(pictures).chunk(2, dim=1)
+        log_variance = log_variance.clamp(-30, 20)
+        noise = torch.randn(mean.shape, generator=generator).to(mean)
+        decoded = pupil.decode_pictures(mean + torch.exp(0.5 * log_variance) * noise).float()
     difference = decoded - pictures
     charbonnier = (difference.square() + EPSILON**2).sqrt().mean()
     gradient = difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import safe_open
@@ -59,7 +59,9 @@ def read_checkpoint(path: Path, state: "TrainingState") -> None:
         state.step = int(file.metadata()["step"])
 
 
-def write_result(folder: Path, tensors: dict[str, Tensor], facts: dict[str, object], shard_bytes: int = SHARD_BYTES):
+def write_result(
+    folder: Path, tensors: dict[str, Tensor], facts: dict[str, Any], shard_bytes: int = SHARD_BYTES
+) -> None:
     """What a stage hands on: half-precision shards `weights-0.safetensors`, ... and `weights.json` with `facts`."""
     folder.mkdir(parents=True, exist_ok=True)
     names = []
@@ -69,7 +71,7 @@ def write_result(folder: Path, tensors: dict[str, Tensor], facts: dict[str, obje
     (folder / "weights.json").write_text(json.dumps({"files": names, **facts}, indent=1), encoding="utf-8")
 
 
-def read_result(folder: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
+def read_result(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors, in float32, and facts of a finished stage.
 
     Raises:

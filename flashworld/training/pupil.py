@@ -48,6 +48,11 @@ class Pupil(nn.Module):
         return rearrange(folded, "n (c col row) h w -> n c (h row) (w col)", col=2, row=2)
 
 
+def computing_short(device: torch.device) -> torch.autocast:
+    """Networks compute in bfloat16 on CUDA while this lasts. Pictures, rays and Gaussians are kept out of it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
 def with_latent_scale(config: ModelConfig, mean: tuple[float, ...], std: tuple[float, ...]) -> ModelConfig:
     """The configuration for an autoencoder whose latents have these statistics."""
     return replace(config, autoencoder=replace(config.autoencoder, latents_mean=mean, latents_std=std))

@@ -98,7 +98,6 @@ def run_autoencoder(recipe: Recipe, place: Place, resume: bool) -> bool:
         folder,
         resume=resume,
         deadline=place.deadline,
-        device=place.device,
         listen=place.listen,
     )
     load_tensors(pupil, state.average)

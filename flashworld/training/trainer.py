@@ -123,9 +123,7 @@ class LogEntry:
 Listen = Callable[[LogEntry], None]
 
 
-def train(
-    task: Task[B], plan: Plan, folder: Path, *, resume: bool, deadline: float, device: torch.device, listen: Listen
-) -> TrainingState:
+def train(task: Task[B], plan: Plan, folder: Path, *, resume: bool, deadline: float, listen: Listen) -> TrainingState:
     """Train until the plan's samples are seen or `time.monotonic()` passes `deadline`.
 
     The folder holds `checkpoint.safetensors`, `log.jsonl` and `sheet-*.png`. With `resume` a checkpoint there is
@@ -139,7 +137,7 @@ def train(
     saved = monotonic()
     batches = task.batches(state.step) if state.step < plan.steps else iter(())
     while state.step < plan.steps and monotonic() < deadline:
-        losses = _step(state, task, plan, next(batches), device)
+        losses = _step(state, task, plan, next(batches))
         if state.step % plan.log_every == 0 or state.step == 1:
             log.write(state.step, {name: value.item() for name, value in losses.items()})
         if state.step % plan.score_every == 0 or state.step == plan.steps:
@@ -151,13 +149,12 @@ def train(
     return state
 
 
-def _step(state: TrainingState, task: Task[B], plan: Plan, batch: B, device: torch.device) -> Mapping[str, Tensor]:
+def _step(state: TrainingState, task: Task[B], plan: Plan, batch: B) -> Mapping[str, Tensor]:
     samples = state.step * plan.batch
     for group in state.optimiser.param_groups:
         group["lr"] = plan.rate_at(samples) * group["share"]
     generator = torch.Generator().manual_seed((plan.seed << 40) + state.step)
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        losses = task.losses(batch, generator, samples / plan.samples)
+    losses = task.losses(batch, generator, samples / plan.samples)
     state.optimiser.zero_grad(set_to_none=True)
     losses["loss"].backward()
     losses["gradient"] = nn.utils.clip_grad_norm_(list(state.trained().values()), plan.clip)
@@ -170,8 +167,9 @@ def _step(state: TrainingState, task: Task[B], plan: Plan, batch: B, device: tor
 @torch.no_grad()
 def average_in(state: TrainingState, keep: float) -> None:
     """Move the running averages towards the parameters: `keep * average + (1 - keep) * parameter`."""
-    averages, parameters = list(state.average.values()), list(state.trained().values())
-    torch._foreach_lerp_(averages, parameters, 1 - keep)
+    parameters = state.trained()
+    for name, average in state.average.items():
+        average.lerp_(parameters[name], 1 - keep)
 
 
 @contextmanager

@@ -1,0 +1,54 @@
+"""`flashworld train`: a model from nothing."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from flashworld.training.trainer import LogEntry
+
+
+@click.command("train")
+@click.argument("recipe", metavar="RECIPE")
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for all that comes of it."
+)
+@click.option("--resume", is_flag=True, help="Go on with what is in the folder, to the same result.")
+@click.option(
+    "--minutes", type=click.FloatRange(min=0), help="Stop after this long; --resume goes on. [default: never]"
+)
+@click.option("--device", metavar="cpu|cuda|cuda:N", help="Where it trains. [default: CUDA if there is any]")
+@click.option(
+    "--processes",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Processes that make worlds; 0 uses threads. Beside a GPU, as many as there are cores.",
+)
+def command(recipe: str, output: Path, resume: bool, minutes: float | None, device: str | None, processes: int) -> None:
+    """Train the model of RECIPE (tiny or tiny-smoke) on worlds made on the way.
+
+    Every stage writes its checkpoint, log.jsonl and contact sheets to a folder of its own in OUTPUT.
+    """
+    from flashworld.runtime import choose_device
+    from flashworld.training.recipes import RECIPES
+    from flashworld.training.run import run
+
+    if recipe not in RECIPES:
+        raise click.BadParameter(f"{recipe!r} is no recipe; choose one of {', '.join(RECIPES)}.")
+    done = run(
+        RECIPES[recipe](),
+        output,
+        resume=resume,
+        minutes=minutes,
+        device=choose_device(device),
+        processes=processes,
+        listen=_show,
+    )
+    click.echo("All stages are trained." if done else "Time is up; --resume goes on from here.")
+
+
+def _show(entry: "LogEntry") -> None:
+    values = "  ".join(f"{name} {value:.4g}" for name, value in entry.values.items())
+    click.echo(f"{entry.stage} {entry.step}/{entry.steps}  {entry.seconds:.0f} s  {values}")
