@@ -1,6 +1,7 @@
 """The command line as a person uses it: what it writes, what it says, how it fails."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,7 +51,7 @@ def test_generate_writes_every_file_and_says_so(made):
     depth = np.load(made / "photo_depth.npz")["depth"]
     assert depth.shape == (3, 64, 96)
     assert np.isfinite(depth).all()
-    request, _ = read_record((made / "photo.json").read_bytes())
+    request = read_record((made / "photo.json").read_bytes()).request
     assert (request.seed, request.resolution, request.text_prompt) == (3, (3, 64, 96), "a ramp")
 
 
@@ -173,6 +174,75 @@ def test_parity_passes_on_the_reference_and_fails_on_other_numbers(tmp_path):
     assert "FALLS SHORT" in bad.output
 
 
+def test_a_folder_skips_what_is_no_file_and_ends_with_a_table_of_one(made, tmp_path):
+    (tmp_path / "requests/folder.json").mkdir(parents=True)
+    (tmp_path / "requests/a.b.json").write_bytes((made / "photo.json").read_bytes())
+    result = run("generate", tmp_path / "requests", "--spz", "--model", "tiny", "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "1 of 1 requests became scenes" in result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.b.json", "a.b.spz"]
+
+
+def test_a_request_is_never_replaced_by_its_record(made, tmp_path):
+    (tmp_path / "a.json").write_bytes((made / "photo.json").read_bytes())
+    for source in (tmp_path, tmp_path / "a.json"):
+        ended = run("generate", source, "--model", "tiny", "--output", tmp_path)
+        assert ended.exit_code == 2
+        assert "another --output" in ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_record_brings_its_model_and_tells_of_other_weights(made, tmp_path):
+    record = json.loads((made / "photo.json").read_text())
+    (tmp_path / "absent.json").write_text(json.dumps(record | {"model": "no/such/model"}))
+    absent = run("generate", tmp_path / "absent.json", "--output", tmp_path / "out")
+    assert absent.exit_code == 1
+    assert "no/such/model" in absent.stderr
+    (tmp_path / "other.json").write_text(json.dumps(record | {"weights": "sha256:0"}))
+    other = run("generate", tmp_path / "other.json", "--spz", "--output", tmp_path / "out")
+    assert other.exit_code == 0, other.output
+    assert "other weights" in other.output
+    same = run("generate", made / "photo.json", "--spz", "--output", tmp_path / "out")
+    assert "other weights" not in same.output
+
+
+def test_a_prompt_without_spaces_makes_a_name_that_disks_accept(tmp_path):
+    result = run(
+        "generate", "--prompt", "世界的美麗" * 40, "--trajectory", "left", "--spz", "--output", tmp_path, *SMALL
+    )
+    assert result.exit_code == 0, result.output
+    assert len(list(tmp_path.glob("世界*.spz"))) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(made, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    # A superuser may write into any folder, but not into that of the system's processes.
+    closed = closed if os.geteuid() else Path("/proc")
+    ended = run("generate", made / "photo.json", "--model", "tiny", "--output", closed)
+    assert ended.exit_code == 1
+    assert f"Cannot write into {closed}" in ended.stderr
+    assert "Gaussians" not in ended.output
+
+
+def test_comments_of_others_in_a_file_harm_no_command(made, tmp_path):
+    scene = (made / "photo.ply").read_bytes()
+    unit = next(line for line in scene.splitlines() if line.startswith(b"comment unit"))
+    for index, other in enumerate(
+        (b"comment unit metres", b"comment unit -1", b"comment unit nan", b"comment size \x1b[1m")
+    ):
+        (tmp_path / f"{index}.ply").write_bytes(scene.replace(unit, other))
+        rendered = run(
+            "render", tmp_path / f"{index}.ply", "--frames", "1", "--size", "32x48", "--output", tmp_path / "f"
+        )
+        assert rendered.exit_code == 0, rendered.output
+        pixels = np.asarray(Image.open(tmp_path / "f/0000.png"))
+        assert pixels.min() < 250, "an empty picture"
+    told = run("info", tmp_path / "3.ply").output
+    assert " MB" in told
+    assert "\x1b" not in told
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -196,14 +266,31 @@ def test_parity_passes_on_the_reference_and_fails_on_other_numbers(tmp_path):
         ["info", "{text}"],
         ["trajectory", "nowhere"],
         ["trajectory", "left", "--amount", "-3"],
+        ["trajectory", "left", "--size", "1x1"],
+        ["trajectory", "left", "--output", "{text}/path.json"],
         ["parity", "{out}"],
+        ["generate", "--prompt", "x", "--trajectory", "{out}/none.json", "--output", "{out}"],
+        ["generate", "--prompt", "x", "--trajectory", "{long}", "--output", "{out}"],
+        ["generate", "--prompt", "x", "--trajectory", "{record}", "--amount", "3", "--output", "{out}"],
+        ["generate", "{record}", "--size", "64x64", "--output", "{out}"],
+        ["generate", "{record}", "--image-index", "0", "--output", "{out}"],
+        ["generate", "{record}", "--ply", "--video-fps", "3", "--output", "{out}"],
+        ["render", "{scene}", "--output", "{out}/x.mov"],
+        ["render", "{scene}", "--output", "{out}/x", "--video-fps", "3"],
+        ["render", "{scene}", "--output", "{out}/x.mp4", "--size", "90000x90000"],
     ],
     ids=" ".join,
 )
 def test_a_fault_is_one_message_and_no_traceback(arguments, made, tmp_path):
     (tmp_path / "text.ply").write_text("no scene")
     (tmp_path / "out").mkdir()
-    names = {"out": tmp_path / "out", "text": tmp_path / "text.ply", "scene": made / "photo.ply"}
+    names = {
+        "out": tmp_path / "out",
+        "text": tmp_path / "text.ply",
+        "long": "x" * 300,
+        "scene": made / "photo.ply",
+        "record": made / "photo.json",
+    }
     filled = [argument.format(**names) for argument in arguments]
     ended = run(*filled)
     assert ended.exit_code in (1, 2), ended.output

@@ -73,15 +73,15 @@ def test_a_drawn_seed_is_recorded_and_replays(model, orbit, tmp_path):
     del fields["seed"]
     scene = generate(parse_request(fields), model)
     scene.record.save(tmp_path / "scene.json")
-    request, exact = read_record((tmp_path / "scene.json").read_bytes())
-    assert not exact
-    assert request.seed == scene.record.request.seed is not None
-    assert torch.equal(generate(request, model).gaussians.vectors(), scene.gaussians.vectors())
+    replay = read_record((tmp_path / "scene.json").read_bytes())
+    assert (replay.exact_size, replay.model, replay.weights) == (False, model.name, model.weights)
+    assert replay.request.seed == scene.record.request.seed is not None
+    assert torch.equal(generate(replay.request, model).gaussians.vectors(), scene.gaussians.vectors())
 
 
 def test_a_plain_request_is_read_as_a_record_too(orbit):
-    request, exact = read_record(request_along(orbit).to_json())
-    assert (request.seed, exact) == (5, False)
+    replay = read_record(request_along(orbit).to_json())
+    assert (replay.request.seed, replay.exact_size, replay.model) == (5, False, None)
     with pytest.raises(RequestError):
         read_record(b'{"request": {}, "weights": "x"}')
 

@@ -2,7 +2,8 @@
 
 import gzip
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,6 +120,20 @@ def inspect(path: Path | str) -> SceneInfo:
     )
 
 
+def provenance_of(path: Path | str) -> dict[str, str]:
+    """What a scene file says of its making, without reading the scene; nothing where its format has no place for it.
+
+    Raises:
+        FormatError: Missing, or damaged at its beginning.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".ply":
+        return {}
+    with _faults_of(path), path.open("rb") as file:
+        facts = ply.facts(read_header(file, path.stat().st_size).comments)
+    return {name: value for name, value in facts.items() if name != "axes"}
+
+
 def _by_suffix(path: Path, table: dict[str, Callable], verb: str) -> Callable:
     """The reader or writer for a name."""
     if path.suffix.lower() not in table:
@@ -129,10 +144,17 @@ def _by_suffix(path: Path, table: dict[str, Callable], verb: str) -> Callable:
 
 
 def _read(path: Path) -> _Content:
-    """The content of any readable file, faults told with the file's name."""
+    """The content of any readable file."""
     read = _by_suffix(path, _READERS, "read")
-    try:
+    with _faults_of(path):
         return read(path)
+
+
+@contextmanager
+def _faults_of(path: Path) -> Iterator[None]:
+    """Tells faults of reading with the file's name."""
+    try:
+        yield
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
     except OSError as error:

@@ -54,16 +54,31 @@ class Record:
             beside.write_text(self.to_json(), encoding="utf-8")
 
 
-def read_record(text: str | bytes) -> tuple[SceneRequest, bool]:
-    """The request in a record and whether it was made at exactly its size; or a plain request, and False.
+@dataclass(frozen=True)
+class Replay:
+    """What to make, and what made it before: the name of the model and its weights, none for a plain request."""
+
+    request: SceneRequest
+    exact_size: bool = False
+    model: str | None = None
+    weights: str | None = None
+
+
+def read_record(text: str | bytes) -> Replay:
+    """What a record, or a plain request, asks for.
 
     Raises:
         RequestError: No JSON, or a request that breaks the schema.
     """
     fields = read_json(text)
     if isinstance(fields, dict) and "weights" in fields and "request" in fields:
-        return parse_request(fields["request"]), fields.get("exact_size") is True
-    return parse_request(fields), False
+        return Replay(
+            request=parse_request(fields["request"]),
+            exact_size=fields.get("exact_size") is True,
+            model=str(fields["model"]) if "model" in fields else None,
+            weights=str(fields["weights"]),
+        )
+    return Replay(parse_request(fields))
 
 
 def versions_here() -> dict[str, str]:

@@ -8,6 +8,8 @@ from flashworld.gaussians import Gaussians
 from flashworld.rendering.rasterise import Rendering, render
 
 VIEWS_AT_ONCE = 8
+PIXELS_AT_ONCE = 8 * 1280 * 1280
+"""Larger pictures come fewer at a time."""
 
 
 def render_along(
@@ -25,8 +27,9 @@ def render_along(
     """Yield the rendering of one camera after another."""
     options = {"background": background, "near": near, "far": far, "rasteriser": rasteriser}
     report(Progress("render", 0, len(cameras)))
-    for start in range(0, len(cameras), VIEWS_AT_ONCE):
-        views = render(gaussians, cameras[start : start + VIEWS_AT_ONCE], height, width, **options)
+    at_once = min(VIEWS_AT_ONCE, max(1, PIXELS_AT_ONCE // (height * width)))
+    for start in range(0, len(cameras), at_once):
+        views = render(gaussians, cameras[start : start + at_once], height, width, **options)
         for index in range(len(views.alpha)):
             yield Rendering(*(part[index : index + 1] for part in (views.colour, views.alpha, views.depth)))
             report(Progress("render", start + index + 1, len(cameras)))

@@ -26,9 +26,9 @@ import click
 def command(source: Path, target: Path, axes: str | None, target_axes: str | None, min_opacity: float) -> None:
     """Convert the scene SOURCE (.ply, compressed .ply, .spz, .splat) to TARGET (.ply, .spz)."""
     from flashworld.apps.cli.progress import progress_bars
-    from flashworld.formats import inspect, load, save
+    from flashworld.formats import load, provenance_of, save
 
-    facts = inspect(source).provenance
+    facts = provenance_of(source)
     gaussians = load(source, axes=axes).pruned(min_opacity)
     with progress_bars() as report:
         num = save(gaussians, target, facts, axes=target_axes, report=report)

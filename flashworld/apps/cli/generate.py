@@ -2,19 +2,21 @@
 
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flashworld.apps.cli.options import chosen_model, model_options, parse_size, path_from, path_options
+from flashworld.apps.cli.options import chosen_model, given, model_options, parse_size, path_from, path_options
 from flashworld.apps.cli.progress import progress_bars
 from flashworld.errors import FlashWorldError, RequestError
+from flashworld.publish import make_folder
 
 if TYPE_CHECKING:
-    from flashworld.generation import Scene
+    from flashworld.generation import Replay, Scene
     from flashworld.models.model import Model
     from flashworld.request import SceneRequest
 
@@ -59,15 +61,16 @@ def command(
 
     Each scene is written as NAME.ply, NAME.spz and NAME.mp4, beside NAME.json: the record that makes it again.
     """  # noqa: D301 - click reads \\b as "keep these lines"
-    tasks = _tasks(request_path, options)
-    if request_path is None:
-        tasks[0].request()  # its faults are told before a model is loaded and a folder is made
+    tasks = _tasks(request_path, output, options)
+    if len(tasks) == 1 and not (request_path and request_path.is_dir()):
+        replay = tasks[0].read()  # its faults are told before a model is loaded and a folder is made
+        options["model"] = options["model"] or replay.model
     outputs = Outputs.chosen(output, options)
     with progress_bars(quiet=quiet) as report:
         model = chosen_model(options, report)
     _introduce(model)
     rows = [_attempt(task, model, outputs, exact_size, rasteriser, quiet) for task in tasks]
-    if len(rows) > 1:
+    if request_path is not None and request_path.is_dir():
         _summarise(rows)
     if not all(row.ok for row in rows):
         sys.exit(1)
@@ -91,10 +94,13 @@ class Outputs:
         wanted = {name: options[name] for name in names}
         if not any(wanted.values()):
             wanted |= {"ply": True, "spz": True, "video": True}
+        if not wanted["video"] and given("video_fps"):
+            raise click.UsageError("--video-fps belongs to a video: add --video, or leave it out.")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=make_folder(folder)):
+                pass
         except OSError as error:
-            raise FlashWorldError(f"Cannot make the folder {folder}: {error.strerror}.") from None
+            raise FlashWorldError(f"Cannot write into {folder}: {(error.strerror or str(error)).lower()}.") from None
         return cls(folder, video_fps=options["video_fps"], **wanted)
 
 
@@ -106,16 +112,19 @@ class Task:
     path: Path | None
     options: dict[str, Any]
 
-    def request(self) -> "tuple[SceneRequest, bool]":
-        """The request, and whether its record wants exactly its size."""
-        if self.path is None:
-            return _request_from_options(self.options), False
-        from flashworld.generation import read_record
+    def read(self) -> "Replay":
+        """What to make."""
+        from flashworld.generation import Replay, read_record
 
-        request, exact_size = read_record(self.path.read_bytes())
-        if self.options["seed"] is not None:
-            request = request.model_copy(update={"seed": _seed(self.options)})
-        return request, exact_size
+        if self.path is None:
+            return Replay(_request_from_options(self.options))
+        try:
+            replay = read_record(self.path.read_bytes())
+        except OSError as error:
+            raise FlashWorldError(f"Cannot read {self.path}: {(error.strerror or str(error)).lower()}.") from None
+        if self.options["seed"] is None:
+            return replay
+        return replace(replay, request=replay.request.model_copy(update={"seed": _seed(self.options)}))
 
 
 @dataclass(frozen=True)
@@ -127,19 +136,17 @@ class Row:
     text: str
 
 
-def _tasks(path: Path | None, options: dict[str, Any]) -> list[Task]:
+def _tasks(path: Path | None, output: Path, options: dict[str, Any]) -> list[Task]:
     if path is None:
         return [Task(_name(options), None, options)]
-    given = [name for name in ("image", "prompt", "trajectory", "frames") if options[name]]
-    if given:
-        raise click.UsageError(
-            f"--{given[0]} belongs to a new request; {path} already is one. Leave out one of the two."
-        )
-    if path.is_file():
-        return [Task(path.stem, path, options)]
-    paths = sorted(path.glob("*.json"))
+    for option in given("image", "prompt", "trajectory", "amount", "frames", "fov", "easing", "size", "image_index"):
+        raise click.UsageError(f"{option} belongs to a new request; {path} already is one. Leave out one of the two.")
+    paths = [path] if path.is_file() else sorted(found for found in path.glob("*.json") if found.is_file())
     if not paths:
         raise click.UsageError(f"{path} holds no request (*.json).")
+    for path in paths:
+        if path.resolve() == (output / f"{path.stem}.json").resolve():
+            raise click.UsageError(f"The record of the scene would replace {path}; name another --output.")
     return [Task(path.stem, path, options) for path in paths]
 
 
@@ -147,7 +154,7 @@ def _name(options: dict[str, Any]) -> str:
     """From the picture's name or the sentence's first words."""
     if options["image"]:
         return options["image"].stem
-    return "-".join(re.findall(r"\w+", options["prompt"].lower())[:6]) or "scene"
+    return "-".join(re.findall(r"\w+", options["prompt"].lower())[:6])[:50] or "scene"
 
 
 def _request_from_options(options: dict[str, Any]) -> "SceneRequest":
@@ -187,8 +194,10 @@ def _attempt(task: Task, model: "Model", outputs: Outputs, exact_size: bool, ras
     """Make one scene; a fault of its request is told and does not stop the others."""
     click.secho(f"\n{task.name}", bold=True)
     try:
-        request, recorded_exact = task.request()
-        scene = _make(request, model, exact_size or recorded_exact, rasteriser, quiet)
+        replay = task.read()
+        if replay.weights not in (None, model.weights):
+            click.secho(f"  recorded with other weights ({replay.model}): this will be another scene", fg="yellow")
+        scene = _make(replay.request, model, exact_size or replay.exact_size, rasteriser, quiet)
         seconds = sum(scene.record.seconds.values())
         _write(scene, task.name, outputs, rasteriser, quiet)
     except FlashWorldError as error:

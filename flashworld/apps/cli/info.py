@@ -28,10 +28,12 @@ def command(file: Path, as_json: bool) -> None:
         "axes": facts["axes"]
         + ("" if facts["axes_stated"] else " (not stated in the file; this is its format's custom)"),
         "bounds": _bounds(facts["bounds_min"], facts["bounds_max"]),
-    } | facts["provenance"]
+    }
+    rows |= {name: value for name, value in facts["provenance"].items() if name not in rows}
     width = max(map(len, rows))
     for name, value in rows.items():
-        click.echo(f"{name:<{width}}  {value}")
+        # Comments are written by anyone: no control character of theirs reaches the terminal.
+        click.echo("".join(letter if letter.isprintable() else "?" for letter in f"{name:<{width}}  {value}"))
 
 
 def _bounds(low: tuple[float, ...] | None, high: tuple[float, ...] | None) -> str:

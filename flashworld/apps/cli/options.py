@@ -1,5 +1,6 @@
 """Options that several commands share, and what they mean."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from flashworld.events import Report
 if TYPE_CHECKING:
     from flashworld.cameras import Cameras
     from flashworld.models.model import Model
+
+_TYPED = click.core.ParameterSource.COMMANDLINE
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -40,8 +43,8 @@ def path_options(trajectory: str | None) -> Decorator:
         ),
         click.option("--amount", type=float, help="How far a template goes. [default: its own]"),
         click.option("--frames", type=click.IntRange(1, 1024), help="How many cameras. [default: the file's, or 24]"),
-        click.option("--fov", type=click.FloatRange(1, 170), default=70.0, show_default=True,
-                     help="A template's horizontal field of view in degrees."),
+        click.option("--fov", type=float, default=70.0, show_default=True,
+                     help="A template's horizontal field of view in degrees, 5 to 170."),
         click.option("--easing", default="ease-in-out", show_default=True, help="How a template starts and stops."),
         click.option("--size", default="480x704", show_default=True, metavar="HxW",
                      help="Height and width of the pictures in pixels."),
@@ -72,6 +75,12 @@ def model_options() -> Decorator:
     )  # fmt: skip
 
 
+def given(*names: str) -> list[str]:
+    """Those of the running command's options that stand on its command line, spelt as there."""
+    context = click.get_current_context()
+    return ["--" + name.replace("_", "-") for name in names if context.get_parameter_source(name) is _TYPED]
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """Height and width in `480x704`."""
     match = re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", text)
@@ -88,9 +97,13 @@ def path_from(height: int, width: int, options: dict[str, Any]) -> "Cameras":
     from flashworld.cameras.templates import TEMPLATES, make_path
 
     name, frames = options["trajectory"], options["frames"]
-    if name not in TEMPLATES and Path(name).exists():
+    if name not in TEMPLATES and os.path.exists(name):  # noqa: PTH110 - Path.exists raises where a name is too long
+        if unused := given("amount", "fov", "easing"):
+            raise click.UsageError(f"{unused[0]} belongs to a template; {name} is a path of its own. Leave out one.")
         cameras = _cameras_in(Path(name))
         return cameras if frames in (None, len(cameras)) else resample(cameras, torch.linspace(0, 1, frames))
+    if Path(name).suffix or Path(name).name != name:
+        raise click.UsageError(f"There is no file {name}. 'flashworld trajectory' lists the templates.")
     return make_path(name, options["amount"], frames or 24, options["fov"], height, width, options["easing"])
 
 
@@ -104,7 +117,7 @@ def _cameras_in(path: Path) -> "Cameras":
         text = path.read_bytes()
         fields = read_json(text)
         if isinstance(fields, dict) and {"request", "resolution"} & set(fields):
-            return path_of(read_record(text)[0])
+            return path_of(read_record(text).request)
     return read_path(path)
 
 

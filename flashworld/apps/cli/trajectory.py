@@ -11,7 +11,9 @@ from flashworld.apps.cli.options import parse_size
 @click.argument("template", required=False)
 @click.option("--amount", type=float, help="How far it goes. [default: the template's own]")
 @click.option("--frames", type=click.IntRange(1, 1024), default=24, show_default=True, help="Number of cameras.")
-@click.option("--fov", type=float, default=70.0, show_default=True, help="Horizontal field of view in degrees.")
+@click.option(
+    "--fov", type=float, default=70.0, show_default=True, help="Horizontal field of view in degrees, 5 to 170."
+)
 @click.option("--easing", default="ease-in-out", show_default=True, help="How it starts and stops.")
 @click.option("--size", default="480x704", show_default=True, metavar="HxW", help="Size that the intrinsics speak of.")
 @click.option(
