@@ -22,7 +22,6 @@ _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.flo
 _MAX_ALPHA = np.float32(0.999)
 _MIN_ALPHA = np.float32(1 / 255)
 _MIN_TRANSMITTANCE = np.float32(1e-4)
-_LARGEST, _NAN = np.float32(1e30), np.float32(math.nan)
 _RUN = 64  # keys that are sorted at a time
 _STACK = 65  # a part has at most half the values of what was split, and a key has 64 bits
 _TILE_WIDTH, _PER_BLOCK, _ROUND_UP = np.float32(TILE), np.float32(1 / BLOCK), np.float32(BLOCK - 0.5)
@@ -31,13 +30,6 @@ _SLOT = np.uint64(0xFFFFFFFF)
 # 2^f for f in -0.5..0.5, relative error 1e-7 (Chebyshev interpolation).
 _E0, _E1, _E2 = np.float32(1.00000008), np.float32(0.69314721), np.float32(0.24022107)
 _E3, _E4, _E5 = np.float32(0.05550327), np.float32(0.00967604), np.float32(0.00134004)
-
-# Real spherical harmonics as in `flashworld.geometry.harmonics`.
-_S0, _S1 = np.float32(math.sqrt(1 / (4 * math.pi))), np.float32(math.sqrt(3 / (4 * math.pi)))
-_S2, _S20, _S22 = (np.float32(math.sqrt(n / (16 * math.pi))) for n in (60, 5, 15))
-_S30, _S31, _S32 = (np.float32(math.sqrt(n / (16 * math.pi))) for n in (7, 10.5, 105))
-_S33, _S3 = np.float32(math.sqrt(35 / (32 * math.pi))), np.float32(math.sqrt(105 / (4 * math.pi)))
-_C3, _C5, _SIX = np.float32(3), np.float32(5), np.float32(6)
 
 
 @inlined
@@ -90,94 +82,6 @@ def next_run(keys, first, ends, depth, unsorted):
 
 
 @inlined
-def evaluate_basis(x, y, z, num, basis):
-    """The first `num` (1, 4, 9 or 16) harmonics at a unit direction."""
-    basis[0] = _S0
-    if num >= 4:
-        basis[1], basis[2], basis[3] = -_S1 * y, _S1 * z, -_S1 * x
-    if num >= 9:
-        basis[4], basis[5], basis[7] = _S2 * x * y, -_S2 * y * z, -_S2 * x * z
-        basis[6], basis[8] = _S20 * (_C3 * z * z - _ONE), _S22 * (x * x - y * y)
-    if num >= 16:
-        basis[9], basis[15] = -_S33 * y * (_C3 * x * x - y * y), -_S33 * x * (x * x - _C3 * y * y)
-        basis[10], basis[14] = _S3 * x * y * z, _S32 * z * (x * x - y * y)
-        basis[11], basis[13] = -_S31 * y * (_C5 * z * z - _ONE), -_S31 * x * (_C5 * z * z - _ONE)
-        basis[12] = _S30 * z * (_C5 * z * z - _C3)
-
-
-@inlined
-def colour_of(gaussian, means, harmonics, eye, basis):
-    """Colour of a Gaussian as seen from the camera's position, before it is floored at 0."""
-    x, y, z = means[gaussian, 0] - eye[0], means[gaussian, 1] - eye[1], means[gaussian, 2] - eye[2]
-    scale = _ONE / math.sqrt(x * x + y * y + z * z)
-    num = harmonics.shape[1]
-    evaluate_basis(x * scale, y * scale, z * scale, num, basis)
-    red = green = blue = _HALF
-    for i in range(num):
-        red += basis[i] * harmonics[gaussian, i, 0]
-        green += basis[i] * harmonics[gaussian, i, 1]
-        blue += basis[i] * harmonics[gaussian, i, 2]
-    return red, green, blue
-
-
-@inlined
-def visible_colour(key, record, records, means, harmonics, eye, basis):
-    """Colour of a Gaussian, floored at 0; NaN if it is not finite. Evaluated once a view, then kept among the records.
-
-    Threads of other tiles may do the same at the same time. That is no harm: each number is either not known yet
-    (negative) or final.
-    """
-    red, green, blue = record[RED], record[GREEN], record[BLUE]
-    if red < _ZERO or green < _ZERO or blue < _ZERO:
-        red, green, blue = colour_of(record.view(np.int32)[GAUSSIAN], means, harmonics, eye, basis)
-        if abs(red) + abs(green) + abs(blue) < _LARGEST:
-            red, green, blue = max(red, _ZERO), max(green, _ZERO), max(blue, _ZERO)
-        else:
-            red = green = blue = _NAN
-        slot = np.int64(key & _SLOT)
-        records[slot, RED], records[slot, GREEN], records[slot, BLUE] = red, green, blue
-    return red, green, blue
-
-
-@inlined
-def basis_backward(x, y, z, num, v_basis):
-    """Gradient of the direction from gradients of the harmonics at it."""
-    v_x = v_y = v_z = _ZERO
-    if num >= 4:
-        v_x, v_y, v_z = -_S1 * v_basis[3], -_S1 * v_basis[1], _S1 * v_basis[2]
-    if num >= 9:
-        b4, b5, b6, b7, b8 = v_basis[4], v_basis[5], v_basis[6], v_basis[7], v_basis[8]
-        v_x += _S2 * (y * b4 - z * b7) + _TWO * _S22 * x * b8
-        v_y += _S2 * (x * b4 - z * b5) - _TWO * _S22 * y * b8
-        v_z += -_S2 * (y * b5 + x * b7) + _SIX * _S20 * z * b6
-    if num >= 16:
-        b9, b10, b11, b12, b13 = v_basis[9], v_basis[10], v_basis[11], v_basis[12], v_basis[13]
-        b14, b15 = v_basis[14], v_basis[15]
-        saddle, ring = _C3 * (x * x - y * y), _C5 * z * z - _ONE
-        v_x += (
-            -_SIX * _S33 * x * y * b9
-            + _S3 * y * z * b10
-            - _S31 * ring * b13
-            + _TWO * _S32 * x * z * b14
-            - _S33 * saddle * b15
-        )
-        v_y += (
-            -_S33 * saddle * b9
-            + _S3 * x * z * b10
-            - _S31 * ring * b11
-            - _TWO * _S32 * y * z * b14
-            + _SIX * _S33 * x * y * b15
-        )
-        v_z += (
-            _S3 * x * y * b10
-            - _TWO * _C5 * _S31 * z * (y * b11 + x * b13)
-            + _C3 * _S30 * ring * b12
-            + _S32 * (x * x - y * y) * b14
-        )
-    return v_x, v_y, v_z
-
-
-@inlined
 def _touch(num, left, top, outlines, touched):
     """Which of a tile's 16 blocks each of some ellipses touches, as bits of `touched`: exact, corners included.
 
@@ -223,11 +127,10 @@ def _from_block(record, left, top, block):
 
 @inlined
 def _blend_block(state, record, left, top, block):
-    """Blend one Gaussian into a block of the tile at `left`, `top`; return how many of its pixels have not ended."""
+    """Blend one Gaussian into a block of the tile at `left`, `top`."""
     a, b, c, opacity, z = record[A], record[B], record[C], record[OPACITY], record[Z]
     red, green, blue = record[RED], record[GREEN], record[BLUE]
     x, y = _from_block(record, left, top, block)
-    alive = _ZERO  # a float as all the rest, so that lanes stay equally wide
     for k in range(16):
         dx, dy = np.float32(k & 3) - x, np.float32(k >> 2) - y
         alpha = min(opacity * _exp2(-((a * dx + b * dy) * dx + c * dy * dy)), _MAX_ALPHA)
@@ -242,8 +145,6 @@ def _blend_block(state, record, left, top, block):
         state[32 + k] += weight * green
         state[48 + k] += weight * blue
         state[64 + k] += weight * z
-        alive += _ONE if kept > _ZERO else _ZERO
-    return alive
 
 
 @inlined
@@ -256,7 +157,6 @@ def _unblend_block(state, sums, record, left, top, block):
     a, b, c, opacity, z = record[A], record[B], record[C], record[OPACITY], record[Z]
     red, green, blue = record[RED], record[GREEN], record[BLUE]
     x, y = _from_block(record, left, top, block)
-    alive = _ZERO  # a float as all the rest, so that lanes stay equally wide
     for k in range(16):
         dx, dy = np.float32(k & 3) - x, np.float32(k >> 2) - y
         uncapped = opacity * _exp2(-((a * dx + b * dy) * dx + c * dy * dy))
@@ -285,8 +185,6 @@ def _unblend_block(state, sums, record, left, top, block):
         sums[112 + k] += moment * dx * dx
         sums[128 + k] += moment * dx * dy
         sums[144 + k] += moment * dy * dy
-        alive += _ONE if kept > _ZERO else _ZERO
-    return alive
 
 
 @inlined
@@ -302,13 +200,30 @@ def _start_tile(state, width, height):
 
 
 @inlined
+def _still_unfinished(state):
+    """The blocks with a pixel that has not ended, as bits. Asking after each Gaussian would cost more than it saves."""
+    unfinished = 0
+    for block in range(16):
+        most = -_ONE
+        for k in range(16):
+            most = max(most, state[block, k])
+        unfinished |= np.int64(most > _ZERO) << block
+    return unfinished
+
+
+@inlined
 def _load_run(keys, first, stop, records, run, outlines):
-    """Copy the records of some keys side by side, so that the processor waits for many of them at the same time."""
+    """Copy the records of some keys side by side. Their outlines become rows, for `_touch`.
+
+    Records lie anywhere in memory. The first loop does so little that the processor waits for many at the same time.
+    """
     for i in range(stop - first):
-        record = records[np.int64(keys[first + i] & _SLOT)]
+        outlines[i] = records[keys[first + i] & _SLOT, U]
+    for i in range(stop - first):
+        record = records[keys[first + i] & _SLOT]
         for field in range(16):
             run[i, field] = record[field]
-        outlines[i], outlines[_RUN + i] = record[U], record[V]
+        outlines[_RUN + i] = record[V]
         outlines[2 * _RUN + i], outlines[3 * _RUN + i] = record[SLOPE], record[REACH]
         outlines[4 * _RUN + i], outlines[5 * _RUN + i] = record[CURVE], record[RIGHT_Y]
         outlines[6 * _RUN + i] = record[EXTENT_Y]
@@ -321,20 +236,14 @@ def _lowest(bits):
 
 
 @inlined
-def _list_work(keys, done, stop, unfinished, touched, run, records, means, harmonics, eye, basis, work):
-    """Look up the colours of a run, and list what is to be blended: 16 times the place in the run, plus the block.
+def _list_work(num_run, unfinished, touched, work):
+    """List what of a run is to be blended: 16 times the place in the run, plus the block.
 
     Blending then is one loop without surprises: a mispredicted branch every few blocks would cost as much as they.
     """
     num = 0
-    for i in range(stop - done):
+    for i in range(num_run):
         bits = touched[i] & unfinished
-        if bits == 0:
-            continue
-        red, green, blue = visible_colour(keys[done + i], run[i], records, means, harmonics, eye, basis)
-        if math.isnan(red):
-            continue
-        run[i, RED], run[i, GREEN], run[i, BLUE] = red, green, blue
         while bits != 0:
             work[num] = 16 * i + _lowest(bits)
             bits &= bits - 1
@@ -343,10 +252,10 @@ def _list_work(keys, done, stop, unfinished, touched, run, records, means, harmo
 
 
 @kernel
-def blend(row, keys, starts, records, means, harmonics, eye, background, colour, alpha, depth):
+def blend(row, keys, starts, records, background, colour, alpha, depth):
     """Render one row of tiles of one view. `starts` [tiles_x + 1] bound the tiles' keys, which are sorted in part."""
     height, width = alpha.shape
-    state, basis, work = np.empty((16, 80), np.float32), np.empty(16, np.float32), np.empty(16 * _RUN, np.int32)
+    state, work = np.empty((16, 80), np.float32), np.empty(16 * _RUN, np.int32)
     ends, unsorted, run = np.empty(_STACK, np.int64), np.empty(_RUN, np.uint64), np.empty((_RUN, 16), np.float32)
     outlines, touched = np.empty(7 * _RUN, np.float32), np.empty(_RUN, np.int32)
     top = row * TILE
@@ -360,11 +269,11 @@ def blend(row, keys, starts, records, means, harmonics, eye, background, colour,
             stop, level = next_run(keys, done, ends, level, unsorted)
             _load_run(keys, done, stop, records, run, outlines)
             _touch(stop - done, np.float32(left), np.float32(top), outlines, touched)
-            num = _list_work(keys, done, stop, unfinished, touched, run, records, means, harmonics, eye, basis, work)
+            num = _list_work(stop - done, unfinished, touched, work)
             for item in work[:num]:
                 block = item & 15
-                if _blend_block(state[block], run[item >> 4], left, top, block) == 0:
-                    unfinished &= ~(1 << block)
+                _blend_block(state[block], run[item >> 4], left, top, block)
+            unfinished = _still_unfinished(state)
             done = stop
         _finish_tile(state, left, top, background, colour, alpha, depth)
 
@@ -385,15 +294,13 @@ def _finish_tile(state, left, top, background, colour, alpha, depth):
 
 
 @kernel
-def unblend(
-    row, keys, starts, records, means, harmonics, eye, colour, alpha, depth, v_colour, v_alpha, v_depth, consumed, pairs
-):
+def unblend(row, keys, starts, records, colour, alpha, depth, v_colour, v_alpha, v_depth, consumed, pairs):
     """Gradients of one row of tiles: `pairs` [keys, 10] for the first `consumed` keys of each tile.
 
     `colour`, `alpha`, `depth` are what `blend` wrote, the v_ ones the loss's gradients with respect to them.
     """
     height, width = alpha.shape
-    state, basis, work = np.empty((16, 96), np.float32), np.empty(16, np.float32), np.empty(16 * _RUN, np.int32)
+    state, work = np.empty((16, 96), np.float32), np.empty(16 * _RUN, np.int32)
     ends, unsorted, run = np.empty(_STACK, np.int64), np.empty(_RUN, np.uint64), np.empty((_RUN, 16), np.float32)
     outlines, touched = np.empty(7 * _RUN, np.float32), np.empty(_RUN, np.int32)
     sums = np.empty((_RUN, 16 * GRADIENTS), np.float32)
@@ -409,12 +316,12 @@ def unblend(
             stop, level = next_run(keys, done, ends, level, unsorted)
             _load_run(keys, done, stop, records, run, outlines)
             _touch(stop - done, np.float32(left), np.float32(top), outlines, touched)
-            num = _list_work(keys, done, stop, unfinished, touched, run, records, means, harmonics, eye, basis, work)
+            num = _list_work(stop - done, unfinished, touched, work)
             sums[: stop - done] = _ZERO
             for item in work[:num]:
                 block = item & 15
-                if _unblend_block(state[block], sums[item >> 4], run[item >> 4], left, top, block) == 0:
-                    unfinished &= ~(1 << block)
+                _unblend_block(state[block], sums[item >> 4], run[item >> 4], left, top, block)
+            unfinished = _still_unfinished(state)
             for i in range(stop - done):
                 _add_lanes(sums[i], pairs[done + i])
             done = stop
@@ -456,36 +363,3 @@ def gather(first, last, keys, starts, consumed, pairs, gradients):
             if first <= slot < last:
                 for field in range(GRADIENTS):
                     gradients[slot, field] += pairs[i, field]
-
-
-@kernel
-def colour_backward(first, last, records, gradients, means, harmonics, eye, v_means, v_harmonics):
-    """Gradients of colours (the first three of `gradients`) to harmonics, and to means by the direction of view."""
-    num = harmonics.shape[1]
-    as_integers = records.view(np.int32)
-    basis, v_basis = np.empty(16, np.float32), np.empty(16, np.float32)
-    for slot in range(first, last):
-        gaussian = as_integers[slot, GAUSSIAN]
-        red, green, blue = colour_of(gaussian, means, harmonics, eye, basis)
-        v_red = gradients[slot, 0] if red > _ZERO else _ZERO
-        v_green = gradients[slot, 1] if green > _ZERO else _ZERO
-        v_blue = gradients[slot, 2] if blue > _ZERO else _ZERO
-        if v_red == _ZERO and v_green == _ZERO and v_blue == _ZERO:
-            continue
-        for i in range(num):
-            v_basis[i] = (
-                v_red * harmonics[gaussian, i, 0]
-                + v_green * harmonics[gaussian, i, 1]
-                + v_blue * harmonics[gaussian, i, 2]
-            )
-            v_harmonics[gaussian, i, 0] += v_red * basis[i]
-            v_harmonics[gaussian, i, 1] += v_green * basis[i]
-            v_harmonics[gaussian, i, 2] += v_blue * basis[i]
-        dx, dy, dz = means[gaussian, 0] - eye[0], means[gaussian, 1] - eye[1], means[gaussian, 2] - eye[2]
-        scale = _ONE / math.sqrt(dx * dx + dy * dy + dz * dz)
-        x, y, z = dx * scale, dy * scale, dz * scale
-        v_x, v_y, v_z = basis_backward(x, y, z, num, v_basis)
-        along = v_x * x + v_y * y + v_z * z
-        v_means[gaussian, 0] += (v_x - along * x) * scale
-        v_means[gaussian, 1] += (v_y - along * y) * scale
-        v_means[gaussian, 2] += (v_z - along * z) * scale

@@ -28,7 +28,6 @@ _HALF_LOG2_E = np.float32(0.5 * math.log2(math.e))
 _LN_2 = np.float32(math.log(2))
 _MIN_OPACITY = np.float32(1 / 255)
 _LARGEST = np.float32(1e30)
-_UNKNOWN = np.float32(-1)  # a colour that is not evaluated yet
 
 
 @inlined
@@ -142,7 +141,6 @@ def project(
             for field in range(GAUSSIAN):
                 records[slot, field] = lanes[LANES * field + k]
             as_integers[slot, GAUSSIAN] = start + k
-            records[slot, RED] = records[slot, GREEN] = records[slot, BLUE] = _UNKNOWN
             left, right = np.int32(lanes[LANES * LEFT + k]), np.int32(lanes[LANES * RIGHT + k])
             top, bottom = np.int32(lanes[LANES * TOP + k]), np.int32(lanes[LANES * BOTTOM + k])
             footprints[slot, 0] = as_integers[slot, Z]

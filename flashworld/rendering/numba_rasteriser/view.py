@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flashworld.rendering.numba_rasteriser import blending, projection, tiles
+from flashworld.rendering.numba_rasteriser import blending, colours, projection, tiles
 from flashworld.rendering.numba_rasteriser.workers import Workers
 
 Array = NDArray[np.float32]
@@ -81,13 +81,12 @@ class Rasteriser:
 
     def render(self, view: View, background: tuple[np.float32, ...], out: Images) -> None:
         """Fill `out` with the picture of one view."""
-        scene = self.scene
         for band in self._bands(view):
 
             def blend(row: int, band: Band = band) -> None:
                 blending.blend(
-                    band.first_row + row, band.keys, band.starts[row], self.records, scene.means, scene.harmonics,
-                    view.eye, background, out.colour, out.alpha, out.depth,
+                    band.first_row + row, band.keys, band.starts[row], self.records,
+                    background, out.colour, out.alpha, out.depth,
                 )  # fmt: skip
 
             self.workers.run(blend, len(band.starts))
@@ -102,8 +101,8 @@ class Rasteriser:
 
             def unblend(row: int, band: Band = band, pairs: Array = pairs, consumed: NDArray = consumed) -> None:
                 blending.unblend(
-                    band.first_row + row, band.keys, band.starts[row], self.records, scene.means, scene.harmonics,
-                    view.eye, images.colour, images.alpha, images.depth,
+                    band.first_row + row, band.keys, band.starts[row], self.records,
+                    images.colour, images.alpha, images.depth,
                     v_images.colour, v_images.alpha, v_images.depth, consumed[row], pairs,
                 )  # fmt: skip
 
@@ -123,7 +122,7 @@ class Rasteriser:
                 first, last, self.records, gradients, scene.means, scene.quaternions, scene.scales, view.camera,
                 v_scene.means, v_scene.quaternions, v_scene.scales, v_scene.opacities,
             )  # fmt: skip
-            blending.colour_backward(
+            colours.evaluate_backward(
                 first, last, self.records, gradients, scene.means, scene.harmonics, view.eye,
                 v_scene.means, v_scene.harmonics,
             )  # fmt: skip
@@ -138,12 +137,13 @@ class Rasteriser:
 
         def project(chunk: int) -> None:
             first = self.firsts[chunk]
-            self.lasts[chunk] = first + projection.project(
+            last = self.lasts[chunk] = first + projection.project(
                 first, min(first + self.chunk, len(self.records)),
                 scene.means, scene.quaternions, scene.scales, scene.opacities,
                 view.camera, view.near, view.far, view.width, view.height,
                 self.records, self.footprints, counts[chunk],
             )  # fmt: skip
+            colours.evaluate(first, last, self.records, scene.means, scene.harmonics, view.eye)
 
         self.workers.run(project, len(self.firsts))
         totals = counts.sum(0)
