@@ -22,6 +22,7 @@ class SeenThing:
 
     name: str
     colour: str
+    """A name of the palette; empty, as the pattern is, for what has many colours, such as a window."""
     pattern: str
     where: str
     """"on the left", "in the middle" or "on the right", perhaps "in front" or "at the back"."""
@@ -108,8 +109,8 @@ def caption(draw: Draw, facts: WorldFacts) -> str:
 
 
 def _phrase(thing: SeenThing, place: bool) -> str:
-    pattern = "" if thing.pattern in ("plain", "mottled") else f"{thing.pattern} "
-    words = f"{thing.colour} {pattern}{thing.name}"
+    pattern = "" if thing.pattern in ("plain", "mottled") else thing.pattern
+    words = " ".join(word for word in (thing.colour, pattern, thing.name) if word)
     return f"{_article(words)} {thing.where}" if place else _article(words)
 
 

@@ -355,6 +355,7 @@ def _billboard(draw: Draw, material: Material) -> Thing:
         "billboard",
         (*legs, box(0, 0.7, 0.05, w, h, 0.08, material), box(0, 0.78, 0.07, w - 0.16, h - 0.16, 0.08, view)),
         w / 2,
+        many_coloured=True,
     )
 
 

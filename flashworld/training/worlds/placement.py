@@ -18,6 +18,7 @@ class Named:
 
     name: str
     colour: str
+    """A name of the palette, or empty for what has many colours; so the pattern."""
     pattern: str
 
 
@@ -64,6 +65,8 @@ def make(draw: Draw, builder: Builder, decor: dict[int, float] = DECOR) -> tuple
 def dressed(draw: Draw, builder: Builder, colour: str, family: int) -> tuple[Thing, Named]:
     """A thing of a given colour and pattern."""
     thing = builder(draw, paint(draw, colour, family))
+    if thing.many_coloured:
+        return thing, Named(thing.name, "", "")
     return thing, Named(thing.name, colour, PATTERNS[family])
 
 

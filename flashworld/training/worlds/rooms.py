@@ -249,7 +249,7 @@ def _window(draw: Draw, material: Material, tall: float) -> Thing:
             }
         )
         parts += [box(s * (wide / 2 + 0.12), -0.2, 0.08, 0.32, tall + 0.4, 0.06, folds) for s in (-1, 1)]
-    return Thing("window", tuple(parts), wide / 2)
+    return Thing("window", tuple(parts), wide / 2, many_coloured=True)
 
 
 def _door(draw: Draw, material: Material) -> Thing:
@@ -268,7 +268,9 @@ def _picture(draw: Draw, material: Material) -> Thing:
     family = draw.weighted({textures.PICTURE: 2, textures.MOTTLED: 2, textures.PATCHWORK: 1, textures.SHADED: 0.5})
     canvas = Material(**{**noise.__dict__, "family": family, "density": draw.between(4, 12) / wide})
     frame = box(0, 0, 0.0, wide, tall, 0.05, material)
-    return Thing("picture", (frame, box(0, 0.04, 0.01, wide - 0.08, tall - 0.08, 0.06, canvas)), wide / 2)
+    return Thing(
+        "picture", (frame, box(0, 0.04, 0.01, wide - 0.08, tall - 0.08, 0.06, canvas)), wide / 2, many_coloured=True
+    )
 
 
 def _light(draw: Draw, place: Place, width: float, height: float, depth: float) -> Light:

@@ -25,6 +25,8 @@ class Thing:
     """Of the circle on the ground that it needs."""
     top: tuple[float, float] | None = None
     """Height and radius of a level place on which others can stand."""
+    many_coloured: bool = False
+    """Whether its material's colour is not what one sees of it most, so that no caption should name one."""
 
     def scaled(self, scale: float) -> "Thing":
         """Its outline at another size; the parts are enlarged where they are placed."""
@@ -194,7 +196,7 @@ def _shelf(draw: Draw, material: Material) -> Thing:
         left = draw.between(0, (w - 0.08) * (1 - share))
         middle = -w / 2 + 0.04 + left + share * (w - 0.08) / 2
         parts.append(box(middle, i * gap + 0.04, 0.02, share * (w - 0.08), size, d * 0.7, books))
-    return Thing("bookcase", tuple(parts), float(np.hypot(w, d) / 2), (h + 0.0, d * 0.45))
+    return Thing("bookcase", tuple(parts), float(np.hypot(w, d) / 2), (h + 0.0, d * 0.45), many_coloured=True)
 
 
 def _cabinet(draw: Draw, material: Material) -> Thing:
@@ -240,7 +242,7 @@ def _plant(draw: Draw, material: Material) -> Thing:
         turn = turned(around, lean)
         middle = np.array([0, h, 0]) + turn @ np.array([0, length * 0.9, 0])
         parts.append(Part(ELLIPSOID, tuple(middle), (wide, length, wide * 0.6), leaves, turn))
-    return Thing("plant", tuple(parts), r * 1.6)
+    return Thing("plant", tuple(parts), r * 1.6, many_coloured=True)
 
 
 def photo_like_green(draw: Draw) -> Material:
@@ -271,7 +273,7 @@ def _books(draw: Draw, material: Material) -> Thing:
             )
         )
         y += height
-    return Thing("pile of books", tuple(parts), 0.17, (y, 0.09))
+    return Thing("pile of books", tuple(parts), 0.17, (y, 0.09), many_coloured=True)
 
 
 def _mug(draw: Draw, material: Material) -> Thing:
@@ -292,7 +294,7 @@ def _bowl(draw: Draw, material: Material) -> Thing:
         for a in (0.3, 2.4, 4.5)
     ]
     bowl = Part(FRUSTUM, (0, r * 0.3, 0), (r, r * 0.3, r), material, turned(0, np.pi), (0.5, 0.0))
-    return Thing("bowl", (bowl, *fruit), r)
+    return Thing("bowl", (bowl, *fruit), r, many_coloured=True)
 
 
 def _screen(draw: Draw, material: Material) -> Thing:
@@ -300,7 +302,7 @@ def _screen(draw: Draw, material: Material) -> Thing:
     view = Material(photo_like(draw).colours, textures.PICTURE, frequency=3.0 / w, glow=0.5, seed=draw.whole(0, 2**20))
     parts = post(0, 0, 0, w * 0.2, 0.02, material), box(0, 0.02, 0, 0.05, 0.1, 0.03, material)
     front = box(0, 0.1, 0.02, w * 0.95, w * 0.55, 0.02, view)
-    return Thing("screen", (*parts, box(0, 0.08, 0, w, w * 0.6, 0.04, material), front), w / 2)
+    return Thing("screen", (*parts, box(0, 0.08, 0, w, w * 0.6, 0.04, material), front), w / 2, many_coloured=True)
 
 
 SOLIDS: tuple[Builder, ...] = (_ball, _box, _cylinder, _cone, _pyramid, _capsule, _egg)

@@ -4,10 +4,9 @@ Every ray is tried against every primitive of its world, one shape after the oth
 and `torch.compile` can fuse it with the search for the nearest. Float32; the processor's caster works in float64.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -85,6 +84,15 @@ class Batch:
     """`SceneArrays.light`, each number [batch, 1]; the same for the next two."""
     around: tuple[Tensor, ...]
     sky: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Searches:
+    """The three functions that try every ray against every primitive: nearly all the work."""
+
+    nearest: Callable[..., tuple[Tensor, Tensor]]
+    is_shaded: Callable[..., Tensor]
+    room: Callable[..., Tensor]
 
 
 def batch_of(scenes: Sequence[SceneArrays], device: torch.device | str) -> Batch:
@@ -175,12 +183,12 @@ def _hits(group: Shapes, origin: Components, direction: Components) -> Tensor:
     return where(group.number >= 0, t, MISS)
 
 
-def _nearest(batch: Batch, origin: Components, direction: Components) -> tuple[Tensor, Tensor]:
+def _nearest(shapes: tuple[Shapes, ...], origin: Components, direction: Components) -> tuple[Tensor, Tensor]:
     """Distance to and number of the first primitive on each ray [batch, rays]; number -1 for none."""
     o, d = _columns(origin), _columns(direction)
     best = torch.full_like(direction[0], MISS)
     found = torch.full_like(best, -1, dtype=torch.int64)
-    for group in batch.shapes:
+    for group in shapes:
         t, i = _hits(group, o, d).min(dim=-1)
         number = group.number[:, 0].gather(1, i)
         best, found = where(t < best, t, best), where(t < best, number, found)
@@ -191,20 +199,20 @@ def _columns(v: Components) -> Components:
     return v[0][..., None], v[1][..., None], v[2][..., None]
 
 
-def _is_shaded(batch: Batch, origin: Components, direction: Components, limit: Tensor) -> Tensor:
+def _is_shaded(shapes: tuple[Shapes, ...], origin: Components, direction: Components, limit: Tensor) -> Tensor:
     """Whether something stands between places and the light."""
     o, d = _columns(origin), _columns(direction)
     shaded = torch.zeros_like(limit, dtype=torch.bool)
-    for group in batch.shapes[:PLANE]:
+    for group in shapes[:PLANE]:
         shaded = shaded | ((_hits(group, o, d) < limit[..., None]) & group.shades).any(dim=-1)
     return shaded
 
 
-def _room(batch: Batch, place: Components, limit: float) -> Tensor:
+def _room(shapes: tuple[Shapes, ...], place: Components, limit: float) -> Tensor:
     """Distance from places to the nearest surface, at most `limit`."""
     p = _columns(place)
     best = torch.full_like(place[0], limit)
-    for group in batch.shapes:
+    for group in shapes:
         x, y, z = _apart(group, p)
         if group.kind == PLANE:
             distance = y
@@ -247,9 +255,11 @@ def _to_light(batch: Batch, place: Components, point: int) -> tuple[Components, 
     return direction, where(lamp, length, MISS), where(lamp, lamp_strength(length, sun[7]), 1.0)
 
 
-def _light(batch: Batch, origin: Components, direction: Components, footprint: Tensor, point: int) -> Tensor:
+def _light(
+    batch: Batch, search: Searches, origin: Components, direction: Components, footprint: Tensor, point: int
+) -> Tensor:
     """Linear colour that rays [batch, rays] bring, [batch, rays, 3]."""
-    t, found = _nearest(batch, origin, direction)
+    t, found = search.nearest(batch.shapes, origin, direction)
     number = found.clamp(min=0)
     r = batch.rows.gather(1, number[..., None].expand(-1, -1, batch.rows.shape[-1])).unbind(-1)
     shape, family, seed = batch.kinds.gather(1, number[..., None].expand(-1, -1, 3)).unbind(-1)
@@ -264,12 +274,12 @@ def _light(batch: Batch, origin: Components, direction: Components, footprint: T
     slant = larger(-_dot(normal, direction), 0.12)
     colour = _reflectance(r, (shape, family, seed), (px, py, pz), g, footprint * t / slant.sqrt())
 
-    near = _room(batch, _moved((x, y, z), normal, CONTACT_NEAR), CONTACT_NEAR)
-    far = _room(batch, _moved((x, y, z), normal, CONTACT_FAR), CONTACT_FAR)
+    near = search.room(batch.shapes, _moved((x, y, z), normal, CONTACT_NEAR), CONTACT_NEAR)
+    far = search.room(batch.shapes, _moved((x, y, z), normal, CONTACT_FAR), CONTACT_FAR)
     open_share = contact_shade(near, far)
     to_light, distance, strength = _to_light(batch, (x, y, z), point)
     facing = larger(_dot(normal, to_light), 0.0)
-    facing = where(_is_shaded(batch, _moved((x, y, z), normal, OFFSET), to_light, distance), 0.0, facing)
+    facing = where(search.is_shaded(batch.shapes, _moved((x, y, z), normal, OFFSET), to_light, distance), 0.0, facing)
     viewer = -direction[0], -direction[1], -direction[2]
     shine = where(facing > 0.0, r[21] * strength * highlight(*normal, *to_light, *viewer), 0.0)
     mist = haze_share(t, batch.sky[11])
@@ -314,10 +324,14 @@ def _rays(
 
 
 @cache
-def _functions(compiled: bool) -> tuple[Any, Any]:
+def _searches(compiled: bool) -> "Searches":
     if not compiled:
-        return _nearest, _light
-    return torch.compile(_nearest, dynamic=False), torch.compile(_light, dynamic=False)
+        return Searches(_nearest, _is_shaded, _room)
+    return Searches(
+        torch.compile(_nearest, dynamic=True),
+        torch.compile(_is_shaded, dynamic=True),
+        torch.compile(_room, dynamic=True),
+    )
 
 
 @torch.no_grad()
@@ -326,26 +340,26 @@ def cast_batch(
 ) -> WorldViews:
     """The pictures of several worlds with equally many cameras, made on a device: [worlds, views, ...].
 
-    `compiled` fuses the arithmetic by torch.compile, which takes a while at the first call and for each new size, and
-    pays on a GPU.
+    `compiled` fuses the search of rays among primitives by torch.compile: the first call takes long, later ones need
+    far less time and memory. It pays on a GPU.
     """
     batch = batch_of([world.scene for world in worlds], device)
     rows = np.stack([camera_rows(world.cameras, world.metres) for world in worlds])
     cameras = torch.from_numpy(rows).float().to(device)
-    nearest, light = _functions(compiled)
+    search = _searches(compiled)
     footprint = (0.5 / (cameras[..., 12:13] * width)).expand(-1, -1, width)
     step = max(1, min(height, MOST_TESTS // (cameras[..., 0].numel() * width * batch.rows.shape[1])))
     distance, rgb = [], []
     for top in range(0, height, step):
         part = top, min(top + step, height)
         shape = (len(worlds), -1, part[1] - part[0], width)
-        t, _ = nearest(batch, *_rays(cameras, part, (height, width), 0.5, 0.5))
+        t, _ = search.nearest(batch.shapes, *_rays(cameras, part, (height, width), 0.5, 0.5))
         distance.append(t.view(shape))
         wide = footprint[:, :, None].expand(-1, -1, part[1] - part[0], -1).flatten(1)
         total = torch.zeros(())
         for k in range(4):
             rays = _rays(cameras, part, (height, width), 0.25 + 0.5 * (k % 2), 0.25 + 0.5 * (k // 2))
-            total = total.to(t) + 0.25 * light(batch, *rays, wide, k)
+            total = total.to(t) + 0.25 * _light(batch, search, *rays, wide, k)
         rgb.append(response(total).view(*shape, 3))
     metres = torch.tensor([world.metres for world in worlds], device=device)[:, None, None, None]
     far = (torch.cat(distance, dim=2) / metres).clamp(max=SKY_DISTANCE)
