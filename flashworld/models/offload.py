@@ -1,6 +1,6 @@
 """Networks that rest in main memory and come to the device only to work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,8 @@ from torch import nn
 from flashworld.models.model import Model
 
 CPU = torch.device("cpu")
+DEVICE = torch.device("meta")
+"""Stands for any device but the CPU where only places are compared."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,26 @@ class Offloading:
         """Where a network of `models.Networks` rests in a model that works on `device`."""
         away = {"text_encoder": self.text_encoder, "vae": self.decoders, "recon_decoder": self.decoders}
         return CPU if away.get(network) else device
+
+    def peak(self, sizes: Mapping[str, int]) -> int:
+        """Bytes of weights on the device when most are there, for networks of these `sizes` in bytes."""
+        resident = sum(size for name, size in sizes.items() if self.home(name, DEVICE) == DEVICE)
+        visitor = max(sizes["vae"], sizes["recon_decoder"]) if self.decoders else 0
+        if self.transformer_meanwhile:
+            return max(resident, resident - sizes["transformer"] + visitor)
+        return resident + visitor
+
+
+PLANS = (Offloading(), Offloading(True), Offloading(True, True), Offloading(True, True, True))
+"""From the fastest to the thriftiest."""
+
+SHARE_FOR_WEIGHTS = 0.8
+"""Of the free memory; the rest is for the views at work."""
+
+
+def plan_offloading(free: int, sizes: Mapping[str, int]) -> Offloading:
+    """The fastest plan whose weights fit into the `free` bytes of a device with room to work; else the thriftiest."""
+    return next((plan for plan in PLANS if plan.peak(sizes) <= SHARE_FOR_WEIGHTS * free), PLANS[-1])
 
 
 def offloaded(model: Model, offloading: Offloading) -> Model:

@@ -6,8 +6,10 @@ import torch
 
 from flashworld.errors import WeightsError
 from flashworld.events import Progress, Report, ignore
+from flashworld.models.config import FLASHWORLD
 from flashworld.models.model import Model, assemble, build_networks
-from flashworld.models.offload import Offloading, offloaded
+from flashworld.models.offload import Offloading, offloaded, plan_offloading
+from flashworld.models.precision import weight_dtype
 from flashworld.runtime import choose_dtype
 from flashworld.weights import hub
 from flashworld.weights.fill import Placement, fill, weight_shapes
@@ -51,6 +53,18 @@ def load(
         return build_untrained(placement)
     loaded = _load_source(str(model), _find(model, ckpt), placement, offloading or Offloading(), report)
     return offloaded(loaded, offloading) if offloading else loaded
+
+
+def suit_memory(free: int, dtype: torch.dtype) -> Offloading:
+    """What the published model has to keep off a device with `free` bytes when it computes in `dtype`."""
+    sizes = {
+        name: sum(
+            shape.numel() * weight_dtype(module, weight, dtype).itemsize
+            for weight, shape in weight_shapes(module).items()
+        )
+        for name, module in build_networks(FLASHWORLD).named().items()
+    }
+    return plan_offloading(free, sizes)
 
 
 def has_trained_tiny() -> bool:

@@ -7,12 +7,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
-if TYPE_CHECKING:
-    import torch
+from flashworld.apps.cli.options import memory_plan
 
 
 @dataclass(frozen=True)
@@ -85,14 +84,7 @@ def _device() -> Iterator[Finding]:
     choice = choose_model(device)
     yield Finding("device", f"{device}, {str(choose_dtype(device)).removeprefix('torch.')}")
     yield Finding("model", f"{choice.name}: {choice.reason}")
-    yield Finding("memory plan", "everything resident" if device.type == "cpu" else _plan(device))
-
-
-def _plan(device: "torch.device") -> str:
-    import torch
-
-    free = torch.cuda.mem_get_info(device)[0] / 2**30
-    return f"everything resident ({free:.0f} GiB are free); --offload-t5 and --offload-vae need less"
+    yield Finding("memory plan", "everything resident" if device.type == "cpu" else memory_plan(device)[1])
 
 
 def _rasterisers() -> Iterator[Finding]:

@@ -11,8 +11,14 @@ import click
 from flashworld.events import Report
 
 if TYPE_CHECKING:
+    import torch
+
     from flashworld.cameras import Cameras
     from flashworld.models.model import Model
+    from flashworld.models.offload import Offloading
+
+OFFLOAD_FLAGS = ("offload_t5", "offload_vae", "offload_transformer_during_vae")
+"""In the order of the fields of `Offloading`."""
 
 _TYPED = click.core.ParameterSource.COMMANDLINE
 
@@ -133,7 +139,29 @@ def chosen_model(options: dict[str, Any], report: Report) -> "Model":
         choice = choose_model(device)
         name = choice.name
         click.echo(f"No --model was given: {choice.reason}.")
-    flags = options["offload_t5"], options["offload_vae"], options["offload_transformer_during_vae"]
-    if any(flags) and device.type == "cpu":
+    asked = Offloading(*(options[field] for field in OFFLOAD_FLAGS))
+    if asked != Offloading() and device.type == "cpu":
         click.echo("The offload options change nothing here: the model works on the CPU.")
-    return load(name, ckpt=options["ckpt"], device=device, offloading=Offloading(*flags), report=report)
+    if asked == Offloading() and name == "flashworld" and device.type == "cuda":
+        asked, why = memory_plan(device)
+        click.echo(f"Memory: {why}.")
+    return load(name, ckpt=options["ckpt"], device=device, offloading=asked, report=report)
+
+
+def memory_plan(device: "torch.device") -> "tuple[Offloading, str]":
+    """Where the published model's networks rest on a CUDA device if no option says it, and why, in words."""
+    import torch
+
+    from flashworld.runtime import choose_dtype
+    from flashworld.weights import suit_memory
+
+    free = torch.cuda.mem_get_info(device)[0]
+    plan = suit_memory(free, choose_dtype(device))
+    return plan, f"{describe(plan)}, since {free / 2**30:.0f} GiB are free on {device}"
+
+
+def describe(plan: "Offloading") -> str:
+    """A memory plan as the options that ask for it."""
+    wanted = (plan.text_encoder, plan.decoders, plan.transformer_meanwhile)
+    flags = [f"--{field.replace('_', '-')}" for field, want in zip(OFFLOAD_FLAGS, wanted, strict=True) if want]
+    return f"as with {' '.join(flags)}" if flags else "everything resident"
