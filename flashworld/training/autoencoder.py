@@ -20,11 +20,11 @@ START_LOG_VARIANCE = -4.0
 
 @dataclass(frozen=True)
 class AutoencoderStage:
-    """Settings of the stage. Pictures of a step come from the last `window` worlds, `fresh` of them new."""
+    """Settings of the stage. Pictures of a step come from `window` worlds; a new one joins every `renew` steps."""
 
     plan: Plan
-    fresh: int
     window: int
+    renew: int
     gradient_weight: float = 0.3
     kl_weight: float = 1e-4
     held_out: int = 16
@@ -44,7 +44,7 @@ def task(
     truth = torch.stack([world.rgb[0] for world in held_out]).to(device).float() / 127.5 - 1
 
     def batches(step: int) -> Iterator[list[SeenWorld]]:
-        return windows(worlds, step, stage.fresh, stage.window)
+        return windows(worlds, step, stage.renew, stage.window)
 
     def losses(window: list[SeenWorld], generator: torch.Generator, _progress: float) -> dict[str, Tensor]:
         views = [view for world in window for view in world.rgb]

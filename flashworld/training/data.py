@@ -81,14 +81,15 @@ def in_order(make: Make[T], first: int, executor: Executor, ahead: int) -> Itera
             future.cancel()
 
 
-def windows(worlds: Callable[[int], Iterator[T]], step: int, fresh: int, size: int) -> Iterator[list[T]]:
-    """For each step from `step` on the last `size` worlds, of which `fresh` are new; `worlds(n)` begins at world n.
+def windows(worlds: Callable[[int], Iterator[T]], step: int, renew: int, size: int) -> Iterator[list[T]]:
+    """For each step from `step` on the last `size` worlds; every `renew` steps the oldest gives way to a new one.
 
-    A world is thus used in several steps, which is how a slow source feeds a fast learner. What step k sees depends on
-    k alone.
+    A world is thus used in many steps, which is how a slow source feeds a fast learner. What step k sees depends on k
+    alone. `worlds(n)` begins at world n.
     """
-    source = worlds(step * fresh)
+    source = worlds(step // renew)
     window = deque((next(source) for _ in range(size)), maxlen=size)
-    while True:
+    for current in count(step):
         yield list(window)
-        window.extend(next(source) for _ in range(fresh))
+        if (current + 1) % renew == 0:
+            window.append(next(source))

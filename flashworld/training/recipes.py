@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from flashworld.models.config import TINY, ModelConfig
 from flashworld.training.autoencoder import AutoencoderStage
 from flashworld.training.data import Sight
+from flashworld.training.lift import LiftStage
 from flashworld.training.trainer import Plan
 
 
@@ -16,6 +17,7 @@ class Recipe:
     model: ModelConfig
     sight: Sight
     autoencoder: AutoencoderStage
+    lift: LiftStage
     seed: int = 20251123
     statistics: int = 64
     """Training worlds over whose views the scale of the latents is measured."""
@@ -29,8 +31,13 @@ def tiny() -> Recipe:
         sight=Sight(96, 128, num_views=6, num_extra=2),
         autoencoder=AutoencoderStage(
             Plan(samples=400_000, batch=64, rate=2e-3, warm_up=6_000, half_life=6_000, log_every=50, score_every=500),
-            fresh=1,
             window=256,
+            renew=2,
+        ),
+        lift=LiftStage(
+            Plan(samples=400_000, batch=64, rate=1e-3, warm_up=10_000, half_life=6_000, log_every=50, score_every=500),
+            window=1024,
+            renew=1,
         ),
     )
 
@@ -45,8 +52,14 @@ def tiny_smoke() -> Recipe:
         sight=Sight(48, 64, num_views=3, num_extra=1),
         autoencoder=AutoencoderStage(
             Plan(samples=3_200, batch=8, rate=3e-3, warm_up=160, half_life=200, score_every=200),
-            fresh=1,
             window=32,
+            renew=4,
+            held_out=8,
+        ),
+        lift=LiftStage(
+            Plan(samples=1_600, batch=8, rate=1e-3, warm_up=160, half_life=200, score_every=100),
+            window=64,
+            renew=4,
             held_out=8,
         ),
         statistics=8,

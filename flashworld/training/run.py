@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import torch
 
-from flashworld.training import autoencoder
+from flashworld.training import autoencoder, lift
+from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_result, write_result
 from flashworld.training.data import SeenWorld, Sight, background, in_order
 from flashworld.training.pupil import Pupil, load_tensors, with_latent_scale
 from flashworld.training.recipes import Recipe
-from flashworld.training.trainer import Listen, train
+from flashworld.training.trainer import Listen, Plan, Task, train
 from flashworld.training.worlds import held_out_seed, training_seed
 
 AHEAD = 64
@@ -86,26 +88,52 @@ def is_finished(folder: Path) -> bool:
 
 def run_autoencoder(recipe: Recipe, place: Place, resume: bool) -> bool:
     """Stage `autoencoder`: pictures to latents and back; hands on the scale of its latents, too."""
-    folder, stage = place.output / "autoencoder", recipe.autoencoder
+    stage = recipe.autoencoder
+
+    def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
+        pupil = Pupil(recipe.model, recipe.seed).to(place.device)
+        seen = held_out(recipe.sight, place, stage.held_out)
+        return pupil, autoencoder.task(pupil, stage, worlds(recipe.sight, place, 0), seen, place.device)
+
+    def facts(pupil: Pupil) -> dict[str, Any]:
+        stream = worlds(recipe.sight, place, 0)(0)
+        mean, std = autoencoder.latent_statistics(pupil, [next(stream) for _ in range(recipe.statistics)])
+        return {"latents_mean": mean, "latents_std": std}
+
+    return _run_stage(place.output / "autoencoder", stage.plan, begin, facts, place, resume)
+
+
+def run_lift(recipe: Recipe, place: Place, resume: bool) -> bool:
+    """Stage `lift`: distances of the conditioned view."""
+    stage = recipe.lift
+    sight = replace(recipe.sight, num_extra=0)
+
+    def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
+        pupil = pupil_with_pictures(recipe, place.output)
+        begin_scenes(pupil)
+        pupil.to(place.device)
+        seen = held_out(sight, place, stage.held_out)
+        return pupil, lift.task(pupil, stage, worlds(sight, place, 1), seen, place.device)
+
+    return _run_stage(place.output / "lift", stage.plan, begin, lambda _pupil: {}, place, resume)
+
+
+def _run_stage(
+    folder: Path,
+    plan: Plan,
+    begin: Callable[[], tuple[Pupil, Task[list[SeenWorld]]]],
+    facts: Callable[[Pupil], dict[str, Any]],
+    place: Place,
+    resume: bool,
+) -> bool:
+    """Train one stage unless it is finished, and write what it hands on; returns whether it is finished."""
     if resume and is_finished(folder):
         return True
-    pupil = Pupil(recipe.model, recipe.seed).to(place.device)
-    source = worlds(recipe.sight, place, 0)
-    task = autoencoder.task(pupil, stage, source, held_out(recipe.sight, place, stage.held_out), place.device)
-    state = train(
-        task,
-        stage.plan,
-        folder,
-        resume=resume,
-        deadline=place.deadline,
-        listen=place.listen,
-    )
+    pupil, task = begin()
+    state = train(task, plan, folder, resume=resume, deadline=place.deadline, listen=place.listen)
     load_tensors(pupil, state.average)
-    stream = source(0)
-    mean, std = autoencoder.latent_statistics(pupil, [next(stream) for _ in range(recipe.statistics)])
-    facts = {"step": state.step, "steps": stage.plan.steps, "latents_mean": mean, "latents_std": std}
-    write_result(folder, state.average, facts)
-    return state.step == stage.plan.steps
+    write_result(folder, state.average, {"step": state.step, "steps": plan.steps, **facts(pupil)})
+    return state.step == plan.steps
 
 
 def pupil_with_pictures(recipe: Recipe, output: Path) -> Pupil:
@@ -117,5 +145,5 @@ def pupil_with_pictures(recipe: Recipe, output: Path) -> Pupil:
     return pupil
 
 
-STAGES = {"autoencoder": run_autoencoder}
+STAGES = {"autoencoder": run_autoencoder, "lift": run_lift}
 """In their order."""

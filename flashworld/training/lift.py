@@ -1,0 +1,135 @@
+"""Stage `lift`: the distance of everything that the conditioned view shows, before any other view is asked for.
+
+Geometry comes first: with distances still weak, a loss on novel views is served best by blur.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from flashworld.denoising import Schedule
+from flashworld.gaussians import Gaussians
+from flashworld.training.data import SeenWorld, windows
+from flashworld.training.measures import psnr, relative_error, sheet
+from flashworld.training.pupil import Pupil
+from flashworld.training.scenes import SceneBatch, gaussians_of, known, predict, render_batch, spread
+from flashworld.training.trainer import Plan, Task
+from flashworld.training.worlds import SKY_DISTANCE
+
+USUAL_DISTANCE = 2.5
+"""Median distance of every world's first view: what can be said without looking."""
+
+
+@dataclass(frozen=True)
+class LiftStage:
+    """Settings of the stage. A batch is drawn from `window` worlds; a new one joins every `renew` steps."""
+
+    plan: Plan
+    window: int
+    renew: int
+    depth_weight: float = 1.0
+    render_weight: float = 1.0
+    velocity_weight: float = 0.3
+    decoder_rate: float = 0.3
+    """Learning rate of the convolutions that come from the autoencoder, as a share: a full one wrecks them."""
+    text_drop: float = 0.15
+    held_out: int = 16
+
+
+def task(
+    pupil: Pupil,
+    stage: LiftStage,
+    worlds: Callable[[int], Iterator[SeenWorld]],
+    held_out: list[SeenWorld],
+    device: torch.device,
+) -> Task[list[SeenWorld]]:
+    """The stage's task; `worlds(n)` begins at training world n."""
+    for part in (pupil.transformer, pupil.recon_decoder, pupil.text_encoder):
+        part.requires_grad_(True)
+    truth = SceneBatch.of(held_out, device).views(1)
+
+    def losses(window: list[SeenWorld], generator: torch.Generator, _progress: float) -> dict[str, Tensor]:
+        chosen = torch.randint(len(window), (stage.plan.batch,), generator=generator).tolist()
+        batch = SceneBatch.of([window[i] for i in chosen], device).views(1)
+        return lift_losses(pupil, batch, generator, stage)
+
+    def score() -> tuple[dict[str, float], Image.Image]:
+        return _score(pupil, truth)
+
+    return Task(
+        "lift",
+        pupil,
+        lambda step: windows(worlds, step, stage.renew, stage.window),
+        losses,
+        score,
+        lambda name: stage.decoder_rate if is_from_autoencoder(name) else 1.0,
+    )
+
+
+def is_from_autoencoder(name: str) -> bool:
+    """Whether a parameter was trained by the stage before."""
+    return name.startswith(("recon_decoder.decoder.", "recon_decoder.post_quant_conv."))
+
+
+def lift_losses(pupil: Pupil, batch: SceneBatch, generator: torch.Generator, stage: LiftStage) -> dict[str, Tensor]:
+    """Losses of single conditioned views, each at one of the noise levels of generation."""
+    given = known(pupil, batch, generator, text_drop=stage.text_drop)
+    levels = torch.tensor(Schedule.flow(pupil.config.denoising_steps, pupil.config.shift).sigmas)
+    sigma = levels[torch.randint(len(levels), (len(given.clean),), generator=generator)].to(given.clean)
+    noise = torch.randn(given.clean.shape, generator=generator).to(given.clean)
+    noisy = spread(sigma) * noise + (1 - spread(sigma)) * given.clean
+    found = predict(pupil, given, noisy, sigma)
+    scenes = gaussians_of(pupil, found, batch.cameras)
+    height, width = batch.rgb.shape[-2:]
+    depth = distance_loss(distances(scenes, batch), batch.distance)
+    rendering = (render_batch(scenes, batch.cameras, height, width) - batch.rgb).abs().mean()
+    velocity = (found.velocity - (noise - given.clean)).square().mean()
+    loss = stage.depth_weight * depth + stage.render_weight * rendering + stage.velocity_weight * velocity
+    return {"loss": loss, "log_distance": depth, "render": rendering, "velocity": velocity}
+
+
+def distances(scenes: Gaussians, batch: SceneBatch) -> Float[Tensor, "b v h p w"]:
+    """How far each Gaussian of each view is from its camera; p w is the picture's column at full resolution."""
+    views, (height, width) = batch.rgb.shape[1], batch.rgb.shape[-2:]
+    means = rearrange(scenes.means, "b (v p h w) c -> b v h w p c", v=views, h=height // 2, w=width // 2)
+    origins = rearrange(batch.cameras.positions, "b v c -> b v 1 1 1 c")
+    return (means - origins).norm(dim=-1)
+
+
+def distance_loss(found: Float[Tensor, "b v h w p"], truth: Float[Tensor, "b v H W"]) -> Float[Tensor, ""]:
+    """Mean difference of logarithms. Each Gaussian stands for two pixels, one above the other: the best is between."""
+    pixels = rearrange(truth, "b v (h row) (w p) -> b v h w p row", row=2, p=2)
+    return (found.clamp(min=1e-3).log()[..., None] - pixels.log()).abs().mean()
+
+
+def picture_of_distances(found: Float[Tensor, "b v h w p"]) -> Float[Tensor, "b v H W"]:
+    """Each Gaussian's distance at the pixels for which it stands."""
+    return rearrange(found, "b v h w p -> b v h (w p)").repeat_interleave(2, dim=-2)
+
+
+def _score(pupil: Pupil, truth: SceneBatch) -> tuple[dict[str, float], Image.Image]:
+    """Scores of the first denoising step, which sees nothing but noise and the picture."""
+    generator = torch.Generator().manual_seed(0)
+    given = known(pupil, truth, generator)
+    noise = torch.randn(given.clean.shape, generator=generator).to(given.clean)
+    found = predict(pupil, given, noise, noise.new_ones(len(noise)))
+    scenes = gaussians_of(pupil, found, truth.cameras)
+    pictures = render_batch(scenes, truth.cameras, *truth.rgb.shape[-2:])
+    far = picture_of_distances(distances(scenes, truth))
+    values = {
+        "input_psnr": psnr(pictures, truth.rgb).mean().item(),
+        "abs_rel": relative_error(far, truth.distance, SKY_DISTANCE).item(),
+        "abs_rel_constant": relative_error(torch.full_like(far, USUAL_DISTANCE), truth.distance, SKY_DISTANCE).item(),
+    }
+    rows = [truth.rgb[:8, 0], pictures[:8, 0], _shades(truth.distance[:8, 0]), _shades(far[:8, 0])]
+    return values, sheet(rows)
+
+
+def _shades(distance: Float[Tensor, "n h w"]) -> Float[Tensor, "n 3 h w"]:
+    """Distances as grey: near is bright."""
+    return (1 / (1 + distance / USUAL_DISTANCE))[:, None].expand(-1, 3, -1, -1)

@@ -1,0 +1,132 @@
+"""From worlds to what the model is given, and from what it predicts to Gaussians and pictures, with gradients.
+
+The same computation as `flashworld.denoising.loop`, for batches in which every scene has a noise level of its own.
+Networks compute short on CUDA; rays and Gaussians stay in float32.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from flashworld.cameras import Cameras, ray_map
+from flashworld.gaussians import Gaussians
+from flashworld.models.text import NUM_TOKENS, PREFIX, Umt5TextEncoder, byte_tokenizer
+from flashworld.rendering import render
+from flashworld.training.data import SeenWorld
+from flashworld.training.pupil import Pupil, computing_short
+
+
+@dataclass(frozen=True)
+class SceneBatch:
+    """Worlds as they are, b of them with v views of which the first may be shown to the model."""
+
+    rgb: Float[Tensor, "b v 3 H W"]
+    """0 to 1."""
+    distance: Float[Tensor, "b v H W"]
+    cameras: Cameras
+    captions: list[str]
+
+    @classmethod
+    def of(cls, worlds: list[SeenWorld], device: torch.device) -> "SceneBatch":
+        """Stack worlds on a device."""
+        return cls(
+            rgb=torch.stack([world.rgb for world in worlds]).to(device).float() / 255,
+            distance=torch.stack([world.distance for world in worlds]).to(device).float(),
+            cameras=Cameras.from_vectors(torch.stack([world.cameras.vectors() for world in worlds])).to(device),
+            captions=[world.caption for world in worlds],
+        )
+
+    def views(self, num_views: int) -> "SceneBatch":
+        """The first views alone."""
+        cameras = Cameras.from_vectors(self.cameras.vectors()[:, :num_views])
+        return SceneBatch(self.rgb[:, :num_views], self.distance[:, :num_views], cameras, self.captions)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the model is told, and the clean latents that it is to find. `latents` are zero but at the first view."""
+
+    text: Float[Tensor, "b l d"]
+    rays: Float[Tensor, "b 6 t h w"]
+    latents: Float[Tensor, "b z t h w"]
+    clean: Float[Tensor, "b z t h w"]
+
+
+def known(
+    pupil: Pupil, batch: SceneBatch, generator: torch.Generator, image_drop: float = 0.0, text_drop: float = 0.0
+) -> Known:
+    """Encode a batch. Some scenes lose their picture, some their caption."""
+    num, views = batch.rgb.shape[:2]
+    device = batch.rgb.device
+    with torch.no_grad(), computing_short(device):
+        posterior = pupil.vae(rearrange(batch.rgb, "b v c H W -> (b v) c H W") * 2 - 1)
+    noise = torch.randn(posterior.mean.shape, generator=generator).to(device)
+    clean = rearrange(posterior.sample(noise), "(b v) z h w -> b z v h w", b=num)
+    shown = torch.zeros(num, 1, views, 1, 1, device=device)
+    shown[:, :, 0] = (torch.rand(num, 1, 1, 1, generator=generator) >= image_drop).float().to(device)
+    silent = torch.rand(num, generator=generator) < text_drop
+    captions = ["" if quiet else caption for quiet, caption in zip(silent.tolist(), batch.captions, strict=True)]
+    h, w = clean.shape[-2:]
+    rays = rearrange(ray_map(batch.cameras, h, w), "b t h w c -> b c t h w")
+    return Known(_text(pupil, captions, device), rays, clean * shown, clean)
+
+
+def _text(pupil: Pupil, captions: list[str], device: torch.device) -> Float[Tensor, "b l d"]:
+    tokens = byte_tokenizer()(
+        [PREFIX + caption for caption in captions],
+        padding="max_length",
+        max_length=NUM_TOKENS,
+        truncation=True,
+        return_tensors="pt",
+    )
+    encoder = Umt5TextEncoder(byte_tokenizer(), pupil.text_encoder)
+    with computing_short(device):
+        return encoder.embed(tokens["input_ids"], tokens["attention_mask"])
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the transformer says of noisy latents."""
+
+    velocity: Float[Tensor, "b z t h w"]
+    features: Float[Tensor, "b f t h w"]
+    latents: Float[Tensor, "b z t h w"]
+    """The clean latents that follow."""
+
+
+def predict(
+    pupil: Pupil, given: Known, noisy: Tensor, sigma: Float[Tensor, " b"], feedback: Tensor | None = None
+) -> Prediction:
+    """One pass. `feedback` is what the previous step found, features and latents [b f+z t h w], if there was one."""
+    b, z, *grid = noisy.shape
+    if feedback is None:
+        feedback = noisy.new_zeros(b, pupil.config.feature_channels + z, *grid)
+    inputs = torch.cat([noisy, given.rays, given.latents, feedback], dim=1)
+    with computing_short(noisy.device):
+        (out,) = pupil.transformer(inputs, 1000 * sigma, given.text, return_dict=False)
+    velocity, features = out.float().split([z, pupil.config.feature_channels], dim=1)
+    return Prediction(velocity, features, noisy - spread(sigma) * velocity)
+
+
+def spread(sigma: Float[Tensor, " b"]) -> Float[Tensor, "b 1 1 1 1"]:
+    """Noise levels, ready to multiply latents."""
+    return sigma[:, None, None, None, None]
+
+
+def gaussians_of(pupil: Pupil, prediction: Prediction, cameras: Cameras) -> Gaussians:
+    """Scenes [b, n] in the order view, point, row, column."""
+    decoder, num = pupil.recon_decoder, len(prediction.latents)
+    features = rearrange(prediction.features, "b f t h w -> (b t) f h w")
+    codes = rearrange(decoder.scale.to_decoder(prediction.latents), "b z t h w -> (b t) z h w")
+    with computing_short(codes.device):
+        maps = decoder.decode(features, codes)
+    views = decoder.gs_head(maps.float(), Cameras.from_vectors(cameras.vectors().flatten(0, 1)))
+    return Gaussians.from_vectors(rearrange(views.vectors(), "(b t) n c -> b (t n) c", b=num))
+
+
+def render_batch(scenes: Gaussians, cameras: Cameras, height: int, width: int) -> Float[Tensor, "b v 3 H W"]:
+    """Pictures of each scene from each of its cameras [b, v]."""
+    return torch.stack([render(scenes[i], cameras[i], height, width).colour for i in range(len(cameras))])
