@@ -32,9 +32,8 @@ def scatter(x, y, z, seed):
     Integers of 64 bits, kept below 2^32 between products below 2^63, so that every machine gives the same.
     """
     h = (whole(x) * 374761393 + whole(y) * 668265263 + whole(z) * 974634777 + seed * 144305901) & 0xFFFFFFFF
-    h = ((h ^ (h >> 13)) * 1274126177) & 0xFFFFFFFF
-    h = ((h ^ (h >> 16)) * 1103515245) & 0xFFFFFFFF
-    return ((h ^ (h >> 15)) & 0xFFFFFF) * (1.0 / 16777216.0)
+    h = ((h ^ (h >> 15)) * 1274126177) & 0xFFFFFFFF
+    return ((h ^ (h >> 16)) & 0xFFFFFF) * (1.0 / 16777216.0)
 
 
 @formula
