@@ -238,3 +238,16 @@ def test_a_place_that_cannot_be_written_is_a_fault_and_an_earlier_file_survives(
 def test_a_path_that_the_schema_refuses_is_told_as_a_fault(tmp_path: Path, height: int, width: int, field: str):
     with pytest.raises(FlashWorldError, match=field):
         write_path(make_path("forward", frames=2), tmp_path / "path.json", height, width)
+
+
+@pytest.mark.parametrize("name", ["path.json", "transforms.json", "colmap"])
+@pytest.mark.parametrize("target", [(704, 480), (480, 1280), (240, 352)])
+def test_a_path_for_pictures_of_another_aspect_keeps_its_pixels_square(tmp_path: Path, name: str, target: tuple):
+    """As a picture is: cut around its centre to the target's aspect, then resized."""
+    write_path(make_path("spiral", frames=3), tmp_path / name, 480, 704)
+    height, width = target
+    fx, fy, cx, cy = read_path(tmp_path / name, target=target).intrinsics.unbind(-1)
+    torch.testing.assert_close(fx * width, fy * height)
+    scale = max(height / 480, width / 704)
+    torch.testing.assert_close(fx * width, make_path("spiral", frames=3).intrinsics[:, 0] * 704 * scale)
+    torch.testing.assert_close((cx, cy), (torch.full((3,), 0.5), torch.full((3,), 0.5)))

@@ -1,4 +1,4 @@
-"""Resampling of a camera path."""
+"""Resampling of a camera path, and its fit to pictures of another aspect."""
 
 import torch
 from jaxtyping import Float
@@ -24,6 +24,16 @@ def resample(cameras: Cameras, t: Float[Tensor, " m"]) -> Cameras:
         positions=torch.lerp(start.positions, end.positions, share),
         intrinsics=torch.lerp(start.intrinsics, end.intrinsics, share),
     )
+
+
+def cropped(cameras: Cameras, sizes: Float[Tensor, "n 2"], target: tuple[int, int]) -> Cameras:
+    """The cameras of what remains when pictures of `sizes` (height, width) are cut, centred, to the target's aspect."""
+    height, width = sizes.to(cameras.intrinsics).unbind(-1)
+    shown = torch.minimum(width, height * target[1] / target[0]), torch.minimum(height, width * target[0] / target[1])
+    growth = torch.stack([width / shown[0], height / shown[1]], dim=-1)
+    focal, centre = cameras.intrinsics.split(2, dim=-1)
+    intrinsics = torch.cat([focal * growth, 0.5 + (centre - 0.5) * growth], dim=-1)
+    return Cameras(cameras.quaternions, cameras.positions, intrinsics)
 
 
 def _at(cameras: Cameras, index: Tensor) -> Cameras:

@@ -106,15 +106,21 @@ def path_from(height: int, width: int, options: dict[str, Any]) -> "Cameras":
     if name not in TEMPLATES and os.path.exists(name):  # noqa: PTH110 - Path.exists raises where a name is too long
         if unused := given("amount", "fov", "easing"):
             raise click.UsageError(f"{unused[0]} belongs to a template; {name} is a path of its own. Leave out one.")
-        cameras = _cameras_in(Path(name))
+        cameras = _cameras_in(Path(name), (height, width))
         return cameras if frames in (None, len(cameras)) else resample(cameras, torch.linspace(0, 1, frames))
     if Path(name).suffix or Path(name).name != name:
         raise click.UsageError(f"There is no file {name}. 'flashworld trajectory' lists the templates.")
     return make_path(name, options["amount"], frames or 24, options["fov"], height, width, options["easing"])
 
 
-def _cameras_in(path: Path) -> "Cameras":
-    """The path in a file. A request or record holds more than a path: its picture decides how intrinsics are meant."""
+def _cameras_in(path: Path, target: tuple[int, int]) -> "Cameras":
+    """The path in a file, for pictures of a size.
+
+    A request or record holds more than a path: its picture decides how intrinsics are meant.
+    """
+    import torch
+
+    from flashworld.cameras import cropped
     from flashworld.cameras.files import read_path
     from flashworld.generation import path_of, read_record
     from flashworld.request.parsing import read_json
@@ -123,8 +129,11 @@ def _cameras_in(path: Path) -> "Cameras":
         text = path.read_bytes()
         fields = read_json(text)
         if isinstance(fields, dict) and {"request", "resolution"} & set(fields):
-            return path_of(read_record(text).request)
-    return read_path(path)
+            request = read_record(text).request
+            cameras = path_of(request)
+            sizes = torch.tensor([[float(request.height), float(request.width)]] * len(cameras))
+            return cropped(cameras, sizes, target)
+    return read_path(path, target=target)
 
 
 def chosen_model(options: dict[str, Any], report: Report) -> "Model":

@@ -1,15 +1,20 @@
 """Camera paths in files: our own JSON, nerfstudio's transforms.json, COLMAP's text model.
 
-Each module of a format has `read` and `write` and converts conventions at its door. The world is left as the file has
-it: whether its up is y or z makes no difference to a scene, which is built relative to the first camera and put back.
+Each module of a format has `read` (cameras, and the sizes of their pictures) and `write`, and converts conventions at
+its door. The world is left as the file has it: whether its up is y or z makes no difference to a scene, which is built
+relative to the first camera and put back.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
+from jaxtyping import Float
+from torch import Tensor
+
 from flashworld.cameras.cameras import Cameras
 from flashworld.cameras.files import colmap, nerfstudio, own
 from flashworld.cameras.files.checks import read_json
+from flashworld.cameras.path import cropped
 from flashworld.errors import FormatError
 
 WRITERS: dict[str, Callable[[Cameras, Path, int, int], None]] = {
@@ -20,7 +25,9 @@ WRITERS: dict[str, Callable[[Cameras, Path, int, int], None]] = {
 """Name of a format to the function that writes it."""
 
 
-def read_path(path: str | Path, height: int | None = None, width: int | None = None) -> Cameras:
+def read_path(
+    path: str | Path, height: int | None = None, width: int | None = None, target: tuple[int, int] | None = None
+) -> Cameras:
     """The cameras in a file or a COLMAP folder, whichever format its content shows.
 
     Args:
@@ -28,12 +35,19 @@ def read_path(path: str | Path, height: int | None = None, width: int | None = N
         height: rows of the picture that the intrinsics speak of, for a file that does not say. Without it, the
             principal points tell: 2 cx by 2 cy.
         width: its columns.
+        target: height and width of the pictures to make. If their aspect is another than the file's, the view is cut
+            to it around its centre, as a picture is. Without it the intrinsics stay.
 
     Raises:
         FormatError: not there, or not of a known format.
         RequestError: our JSON with faults, all of them.
     """
-    path = Path(path)
+    cameras, sizes = _read(Path(path), height, width)
+    return cameras if target is None else cropped(cameras, sizes, target)
+
+
+def _read(path: Path, height: int | None, width: int | None) -> tuple[Cameras, Float[Tensor, "n 2"]]:
+    """The cameras, and height and width of each one's picture."""
     if path.is_dir() or path.suffix == ".txt":
         return colmap.read(path if path.is_dir() else path.parent)
     content = read_json(path)

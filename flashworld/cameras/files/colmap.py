@@ -26,13 +26,13 @@ PARAMETERS = {
 """Camera models that are pinholes when their distortion is zero, and the order of their parameters."""
 
 
-def read(folder: Path) -> Cameras:
+def read(folder: Path) -> tuple[Cameras, Float[Tensor, "n 2"]]:
     """The cameras of all registered images, in the order of the images' names."""
     try:
         intrinsics = _read_cameras(read_text(folder / "cameras.txt"))
         images = sorted(_read_images(read_text(folder / "images.txt")), key=lambda image: in_order(image[2]))
         rows = [[*pose, *intrinsics[camera]] for pose, camera, _ in images]
-        table = torch.tensor(rows, dtype=torch.float64).reshape(-1, 11)
+        table = torch.tensor(rows, dtype=torch.float64).reshape(-1, 13)
     except KeyError as error:
         raise FormatError(f"images.txt speaks of a camera {error} that cameras.txt does not have") from None
     except (ValueError, IndexError, OverflowError) as error:
@@ -40,7 +40,8 @@ def read(folder: Path) -> Cameras:
             raise
         raise FormatError(f"cameras.txt or images.txt has a line of another form ({error})") from None
     quaternions, positions = _turn_round(table[:, :4], table[:, 4:7])
-    return checked(torch.cat([quaternions, positions, table[:, 7:]], dim=-1), "images.txt")
+    cameras = checked(torch.cat([quaternions, positions, table[:, 7:11]], dim=-1), "images.txt")
+    return cameras, table[:, 11:]
 
 
 def write(cameras: Cameras, path: Path, height: int, width: int) -> None:
@@ -61,7 +62,7 @@ def write(cameras: Cameras, path: Path, height: int, width: int) -> None:
 
 
 def _read_cameras(text: str) -> dict[int, list[float]]:
-    """Camera number to fx/W, fy/H, cx/W, cy/H."""
+    """Camera number to fx/W, fy/H, cx/W, cy/H, H, W."""
     intrinsics = {}
     for words in (line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")):
         number, model, width, height = int(words[0]), words[1], int(words[2]), int(words[3])
@@ -73,7 +74,8 @@ def _read_cameras(text: str) -> dict[int, list[float]]:
         if any(abs(value) > 1e-9 for key, value in values.items() if key[0] in "kp"):
             raise FormatError(f"cameras.txt: camera {number} is distorted; undistort it (colmap image_undistorter)")
         fx, fy = values.get("fx", values.get("f", 0.0)), values.get("fy", values.get("f", 0.0))
-        intrinsics[number] = [fx / width, fy / height, values["cx"] / width, values["cy"] / height]
+        relative = [fx / width, fy / height, values["cx"] / width, values["cy"] / height]
+        intrinsics[number] = [*relative, float(height), float(width)]
     return intrinsics
 
 

@@ -22,7 +22,7 @@ DISTORTIONS = ("k1", "k2", "k3", "k4", "p1", "p2")
 MODELS = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV", "SIMPLE_RADIAL", "RADIAL", "PERSPECTIVE")
 
 
-def read(content: dict[str, Any], name: str) -> Cameras:
+def read(content: dict[str, Any], name: str) -> tuple[Cameras, Float[Tensor, "n 2"]]:
     """The cameras of all frames, in the order of their file names as nerfstudio has them."""
     frames = content["frames"]
     if not isinstance(frames, list) or not all(isinstance(frame, dict) for frame in frames):
@@ -30,7 +30,8 @@ def read(content: dict[str, Any], name: str) -> Cameras:
     frames = sorted(frames, key=lambda frame: in_order(str(frame.get("file_path", ""))))
     try:
         rows = [_row({**content, **frame}) for frame in frames]
-        return checked(torch.tensor(rows, dtype=torch.float64).reshape(-1, 11), name)
+        table = torch.tensor(rows, dtype=torch.float64).reshape(-1, 13)
+        return checked(table[:, :11], name), table[:, 11:]
     except FormatError as error:
         raise FormatError(str(error) if str(error).startswith(name) else f"{name}: {error}") from None
     except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
@@ -38,6 +39,7 @@ def read(content: dict[str, Any], name: str) -> Cameras:
 
 
 def _row(frame: dict[str, Any]) -> list[float]:
+    """A row of `Cameras.vectors`, then height and width of the picture."""
     model = frame.get("camera_model", "OPENCV")
     if model not in MODELS:
         raise FormatError(f"camera model {model!r} is no pinhole; allowed: {', '.join(MODELS)}")
@@ -55,7 +57,10 @@ def _rotation(matrix: Float[Tensor, "3 3"]) -> Float[Tensor, "3 3"]:
 
 
 def _intrinsics(frame: dict[str, Any]) -> list[float]:
-    """Width and height may be missing beside principal points, focal lengths beside an angle (Blender's files)."""
+    """The intrinsics, then height and width.
+
+    These two may be missing beside principal points, focal lengths beside an angle (Blender's files).
+    """
     width = float(frame["w"] if "w" in frame else 2 * frame["cx"])
     height = float(frame["h"] if "h" in frame else 2 * frame["cy"])
     if width <= 0 or height <= 0:
@@ -67,7 +72,7 @@ def _intrinsics(frame: dict[str, Any]) -> list[float]:
         fx = 0.5 * width / math.tan(0.5 * frame["camera_angle_x"])
         fy = 0.5 * height / math.tan(0.5 * frame["camera_angle_y"]) if "camera_angle_y" in frame else fx
     centre = float(frame.get("cx", width / 2)), float(frame.get("cy", height / 2))
-    return [fx / width, fy / height, centre[0] / width, centre[1] / height]
+    return [fx / width, fy / height, centre[0] / width, centre[1] / height, height, width]
 
 
 def write(cameras: Cameras, path: Path, height: int, width: int) -> None:
