@@ -25,7 +25,8 @@ def copy_inputs(pupil: Pupil) -> None:
     """Let the velocity begin as `noisy - condition`, up to the last norm's scale.
 
     The narrow transformer need not learn to pass its input on: unit columns carry noisy and condition latents through
-    it, and the output takes their difference. The time embedding begins at zero, which leaves the blocks nearly still.
+    it, and the output takes their difference. Blocks begin still: their gates, the time embedding and what they take
+    from the text are zero.
     """
     transformer, z = pupil.transformer, pupil.config.autoencoder.z_dim
     embedding = transformer.patch_embedding.weight
@@ -38,6 +39,11 @@ def copy_inputs(pupil: Pupil) -> None:
     embedding[z + channel, z + 6 + channel] = 1.0
     transformer.condition_embedder.time_embedder.linear_2.weight.zero_()
     transformer.scale_shift_table.zero_()
+    for name, parameter in transformer.blocks.named_parameters():
+        if name.endswith("scale_shift_table"):
+            parameter[:, [2, 5]] = 0
+        elif name.endswith("attn2.to_out.0.weight"):
+            parameter.zero_()
     gain = math.sqrt(2 * z / embedding.shape[0])
     transformer.proj_out.weight[:z] = 0
     transformer.proj_out.weight[channel, channel] = gain

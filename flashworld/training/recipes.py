@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from flashworld.models.config import TINY, ModelConfig
 from flashworld.training.autoencoder import AutoencoderStage
 from flashworld.training.data import Sight
+from flashworld.training.dual import DualStage
 from flashworld.training.lift import LiftStage
 from flashworld.training.trainer import Plan
 
@@ -18,6 +19,7 @@ class Recipe:
     sight: Sight
     autoencoder: AutoencoderStage
     lift: LiftStage
+    dual: DualStage
     seed: int = 20251123
     statistics: int = 64
     """Training worlds over whose views the scale of the latents is measured."""
@@ -36,6 +38,11 @@ def tiny() -> Recipe:
         ),
         lift=LiftStage(
             Plan(samples=400_000, batch=64, rate=1e-3, warm_up=10_000, half_life=6_000, log_every=50, score_every=500),
+            window=1024,
+            renew=1,
+        ),
+        dual=DualStage(
+            Plan(samples=600_000, batch=32, rate=7e-4, warm_up=10_000, half_life=8_000, log_every=50, score_every=1000),
             window=1024,
             renew=1,
         ),
@@ -59,6 +66,12 @@ def tiny_smoke() -> Recipe:
         lift=LiftStage(
             Plan(samples=1_600, batch=8, rate=1e-3, warm_up=160, half_life=200, score_every=100),
             window=64,
+            renew=4,
+            held_out=8,
+        ),
+        dual=DualStage(
+            Plan(samples=800, batch=4, rate=7e-4, warm_up=80, half_life=100, score_every=100),
+            window=32,
             renew=4,
             held_out=8,
         ),

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from flashworld.training import autoencoder, lift
+from flashworld.training import autoencoder, dual, lift
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_result, write_result
 from flashworld.training.data import SeenWorld, Sight, background, in_order
@@ -17,6 +17,7 @@ from flashworld.training.pupil import Pupil, load_tensors, with_latent_scale
 from flashworld.training.recipes import Recipe
 from flashworld.training.trainer import Listen, Plan, Task, train
 from flashworld.training.worlds import held_out_seed, training_seed
+from flashworld.weights import save
 
 AHEAD = 64
 """Worlds that are under way at once."""
@@ -49,12 +50,15 @@ def run(
     """Train until all is done or time is up; returns whether all is done.
 
     Each stage has a folder with its checkpoint, log and sheets, and what it hands on: `weights.json` and shards. With
-    `resume`, finished stages are kept and an unfinished one is continued.
+    `resume`, finished stages are kept and an unfinished one is continued. The model comes in the folder `model`.
     """
     deadline = float("inf") if minutes is None else monotonic() + 60 * minutes
     with background(processes) as executor:
         place = Place(output, device, executor, deadline, listen)
-        return all(stage(recipe, place, resume) for stage in STAGES.values())
+        done = all(stage(recipe, place, resume) for stage in STAGES.values())
+    if done:
+        write_model(recipe, output)
+    return done
 
 
 def worlds(sight: Sight, place: Place, stage: int) -> Callable[[int], Iterator[SeenWorld]]:
@@ -118,6 +122,28 @@ def run_lift(recipe: Recipe, place: Place, resume: bool) -> bool:
     return _run_stage(place.output / "lift", stage.plan, begin, lambda _pupil: {}, place, resume)
 
 
+def run_dual(recipe: Recipe, place: Place, resume: bool) -> bool:
+    """Stage `dual`: all views, in multi-view and 3D mode by turns."""
+    stage = recipe.dual
+
+    def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
+        pupil = pupil_with_pictures(recipe, place.output)
+        load_tensors(pupil, read_result(place.output / "lift")[0])
+        pupil.to(place.device)
+        seen = held_out(recipe.sight, place, stage.held_out)
+        stream = worlds(recipe.sight, place, 2)
+        return pupil, dual.task(pupil, stage, stream, seen, recipe.sight.num_views, place.device)
+
+    return _run_stage(place.output / "dual", stage.plan, begin, lambda _pupil: {}, place, resume)
+
+
+def write_model(recipe: Recipe, output: Path) -> None:
+    """The model that the stages have made, in the layout that `flashworld generate --model` reads."""
+    pupil = pupil_with_pictures(recipe, output)
+    load_tensors(pupil, read_result(output / "dual")[0])
+    save(output / "model", pupil.config, pupil.networks, trained=True)
+
+
 def _run_stage(
     folder: Path,
     plan: Plan,
@@ -145,5 +171,5 @@ def pupil_with_pictures(recipe: Recipe, output: Path) -> Pupil:
     return pupil
 
 
-STAGES = {"autoencoder": run_autoencoder, "lift": run_lift}
+STAGES = {"autoencoder": run_autoencoder, "lift": run_lift, "dual": run_dual}
 """In their order."""

@@ -46,7 +46,11 @@ def command(recipe: str, output: Path, resume: bool, minutes: float | None, devi
         processes=processes,
         listen=_show,
     )
-    click.echo("All stages are trained." if done else "Time is up; --resume goes on from here.")
+    click.echo(
+        f"All stages are trained; the model is {output / 'model'}."
+        if done
+        else "Time is up; --resume goes on from here."
+    )
 
 
 def _show(entry: "LogEntry") -> None:
