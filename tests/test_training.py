@@ -18,12 +18,12 @@ from flashworld.errors import WeightsError
 from flashworld.training import autoencoder, dual, lift
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_checkpoint, read_result, write_checkpoint, write_result
-from flashworld.training.data import SeenWorld, in_order, windows
+from flashworld.training.data import SeenWorld, cast_together, in_order, windows
 from flashworld.training.measures import psnr, ssim
 from flashworld.training.pictures import pink_noise, varied
 from flashworld.training.pupil import Pupil, load_tensors, with_latent_scale
 from flashworld.training.recipes import RECIPES, tiny_smoke
-from flashworld.training.run import DRAWN, STAGES, Seen
+from flashworld.training.run import DRAWN, STAGES, training_world
 from flashworld.training.scenes import SceneBatch, gaussians_of, known, predict, render_batch
 from flashworld.training.trainer import LogEntry, Plan, Task, TrainingState, average_in, averaged, train
 from flashworld.training.worlds import held_out_seed
@@ -153,6 +153,16 @@ def test_background_work_comes_in_order_and_windows_depend_on_the_step_alone():
         assert next(windows(endless, step, renew=3, size=4)) == straight[step]
 
 
+def test_worlds_cast_together_are_the_worlds_cast_one_by_one(worlds: list[SeenWorld]):
+    made = iter([RECIPE.sight.make(seed) for seed in (2, 5)])
+    together = list(islice(cast_together(RECIPE.sight, made, torch.device("cpu"), num=2), 2))
+    for one, other in zip(worlds, together, strict=True):
+        assert one.caption == other.caption
+        assert torch.equal(one.cameras.vectors(), other.cameras.vectors())
+        assert (one.rgb.float() - other.rgb.float()).abs().mean() < 2
+        assert (one.distance - other.distance).abs().median() < 0.01
+
+
 def test_no_stage_can_draw_a_held_out_world():
     longest = max(
         stage.plan.steps
@@ -162,7 +172,7 @@ def test_no_stage_can_draw_a_held_out_world():
     assert longest < DRAWN
     assert len(STAGES) * DRAWN < held_out_seed(0)
     with pytest.raises(ValueError, match="training world"):
-        Seen(RECIPE.sight)(held_out_seed(0))
+        training_world(RECIPE.sight, held_out_seed(0))
 
 
 def test_pictures_of_worlds_vary_but_keep_their_range():

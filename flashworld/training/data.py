@@ -18,7 +18,7 @@ from torch import Tensor
 
 from flashworld.cameras import Cameras, normalise
 from flashworld.cameras.normalisation import in_model_world
-from flashworld.training.worlds import cast, make_world
+from flashworld.training.worlds import World, WorldViews, cast, cast_batch, make_world
 
 T = TypeVar("T")
 
@@ -47,9 +47,21 @@ class Sight:
     num_extra: int
 
     def __call__(self, seed: int) -> SeenWorld:
-        """The world of a seed, seen."""
-        world = make_world(seed, self.width / self.height, self.num_views, self.num_extra)
-        seen = cast(world, self.height, self.width)
+        """The world of a seed, seen by the processor."""
+        world = self.make(seed)
+        return self._seen(world, cast(world, self.height, self.width))
+
+    def make(self, seed: int) -> World:
+        """The world of a seed, not yet seen."""
+        return make_world(seed, self.width / self.height, self.num_views, self.num_extra)
+
+    def cast_on(self, device: torch.device, made: list[World]) -> list[SeenWorld]:
+        """Worlds seen all at once by a GPU, where their pictures stay."""
+        together = cast_batch(made, self.height, self.width, device)
+        views = map(WorldViews, together.rgb, together.distance)
+        return [self._seen(world, seen) for world, seen in zip(made, views, strict=True)]
+
+    def _seen(self, world: World, seen: WorldViews) -> SeenWorld:
         # One unit of a world is one of the model's by construction, also where the path only turns.
         world_from_model = normalise(world.cameras[: self.num_views])[1]
         return SeenWorld(
@@ -79,6 +91,12 @@ def in_order(make: Make[T], first: int, executor: Executor, ahead: int) -> Itera
     finally:
         for future in pending:
             future.cancel()
+
+
+def cast_together(sight: Sight, made: Iterator[World], device: torch.device, num: int) -> Iterator[SeenWorld]:
+    """The same worlds, seen `num` at a time on a device."""
+    while True:
+        yield from sight.cast_on(device, [next(made) for _ in range(num)])
 
 
 def windows(worlds: Callable[[int], Iterator[T]], step: int, renew: int, size: int) -> Iterator[list[T]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -12,15 +13,17 @@ import torch
 from flashworld.training import autoencoder, dual, lift
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_result, write_result
-from flashworld.training.data import SeenWorld, Sight, background, in_order
+from flashworld.training.data import SeenWorld, Sight, background, cast_together, in_order
 from flashworld.training.pupil import Pupil, load_tensors, with_latent_scale
 from flashworld.training.recipes import Recipe
 from flashworld.training.trainer import Listen, Plan, Task, train
-from flashworld.training.worlds import held_out_seed, training_seed
+from flashworld.training.worlds import World, held_out_seed, training_seed
 from flashworld.weights import save
 
 AHEAD = 64
 """Worlds that are under way at once."""
+CAST_TOGETHER = 16
+"""Worlds whose pictures a GPU casts at once."""
 DRAWN = 2**34
 """Each stage draws its training worlds from a range of its own, this long."""
 
@@ -62,19 +65,29 @@ def run(
 
 
 def worlds(sight: Sight, place: Place, stage: int) -> Callable[[int], Iterator[SeenWorld]]:
-    """The training worlds of a stage; called with n, the stream begins at its world n."""
-    return lambda first: in_order(Seen(sight), stage * DRAWN + first, place.executor, AHEAD)
+    """The training worlds of a stage; called with n, the stream begins at its world n.
+
+    Beside a GPU, processors only furnish worlds and the GPU casts their pictures.
+    """
+
+    def beginning_at(first: int) -> Iterator[SeenWorld]:
+        number = stage * DRAWN + first
+        if place.device.type != "cuda":
+            return in_order(partial(training_world, sight), number, place.executor, AHEAD)
+        made = in_order(partial(unseen_training_world, sight), number, place.executor, AHEAD)
+        return cast_together(sight, made, place.device, CAST_TOGETHER)
+
+    return beginning_at
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A training world by its number, seen."""
+def training_world(sight: Sight, index: int) -> SeenWorld:
+    """A training world by its number."""
+    return sight(training_seed(index))
 
-    sight: Sight
 
-    def __call__(self, index: int) -> SeenWorld:
-        """The world."""
-        return self.sight(training_seed(index))
+def unseen_training_world(sight: Sight, index: int) -> World:
+    """A training world by its number, not yet seen."""
+    return sight.make(training_seed(index))
 
 
 def held_out(sight: Sight, place: Place, num: int) -> list[SeenWorld]:
