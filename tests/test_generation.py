@@ -138,7 +138,8 @@ def test_a_file_seen_from_the_requests_cameras_equals_the_loops_last_views(model
     scene.save(tmp_path / f"scene.{suffix}")
     from_file = load(tmp_path / f"scene.{suffix}")
     views = render(from_file, path, HEIGHT, WIDTH, near=0.01 * scene.unit, far=1000 * scene.unit).colour
-    assert psnr(views, expected) > (60 if suffix == "ply" else 30)
+    # SPZ keeps 8 bits of colours, opacities and scales: that, not the way home, is what is left of the difference.
+    assert psnr(views, expected) > (60 if suffix == "ply" else 37)
     assert psnr(scene.render().colour, expected) > 60
 
 

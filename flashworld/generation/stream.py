@@ -4,8 +4,9 @@ request -> picture and cameras fitted to a size -> normalised world -> condition
 """
 
 import secrets
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from time import perf_counter
 
 import torch
@@ -23,16 +24,22 @@ from flashworld.generation.work import Work, plan_work
 from flashworld.geometry import Similarity
 from flashworld.models.model import Model
 from flashworld.noise import Noise, seeded_noise
+from flashworld.rendering import choose
 from flashworld.request import Fit, SceneRequest, decode_picture, fit, sample
 
 
 @dataclass(frozen=True)
 class GenerationStep:
-    """One denoising step of a generation. `scene` is the world so far; after the last step it is the result."""
+    """One denoising step of a generation."""
 
     index: int
     num_steps: int
-    scene: Scene
+    _make: Callable[[], Scene] = field(repr=False)
+
+    @cached_property
+    def scene(self) -> Scene:
+        """The world so far; after the last step, the result. Brought to the user's world when first asked for."""
+        return self._make()
 
     @property
     def last(self) -> bool:
@@ -50,8 +57,8 @@ def generate(
 ) -> Scene:
     """Make the scene of a request. Arguments as for `stream`."""
     for step in stream(request, model, exact_size=exact_size, rasteriser=rasteriser, report=report):
-        scene = step.scene
-    return scene
+        last = step
+    return last.scene
 
 
 def stream(
@@ -100,11 +107,11 @@ def stream(
             work=(work.frames, work.height, work.width),
             device=model.device.type,
             dtype=str(model.dtype).removeprefix("torch."),
-            rasteriser=rasteriser,
+            rasteriser=choose(rasteriser, model.device),
             versions=versions_here(),
             seconds=dict(seconds),
         )
-        yield GenerationStep(step.index, step.num_steps, _scene(step, prepared, request, record))
+        yield GenerationStep(step.index, step.num_steps, partial(_scene, step, prepared, request, record))
 
 
 def work_for(request: SceneRequest, model: Model, exact_size: bool) -> Work:

@@ -82,7 +82,7 @@ def render(
         BackendError: The named rasteriser does not exist or is not usable on this machine.
     """
     source = gaussians.means.device
-    chosen = _choose(source.type) if rasteriser == "auto" else _named(rasteriser)
+    chosen = _RASTERISERS[choose(rasteriser, source)]
     device = source if source.type == chosen.device else torch.device(chosen.device)
     outputs = importlib.import_module(chosen.module).render(
         gaussians.to(device), cameras.to(device), height, width, background, near, far
@@ -95,17 +95,23 @@ def available() -> dict[str, str | None]:
     return {name: importlib.import_module(entry.module).missing() for name, entry in _RASTERISERS.items()}
 
 
-def _named(name: str) -> _Rasteriser:
+def choose(name: str, device: torch.device) -> str:
+    """The rasteriser that `render` takes for tensors on `device`: `name` itself, unless that is "auto".
+
+    Raises:
+        BackendError: The named rasteriser does not exist or is not usable on this machine.
+    """
+    if name == "auto":
+        return _automatic(device.type)
     if name not in _RASTERISERS:
         raise BackendError(f"There is no rasteriser {name!r}. Choose one of: auto, {', '.join(_RASTERISERS)}.")
-    entry = _RASTERISERS[name]
-    if (missing := importlib.import_module(entry.module).missing()) is not None:
+    if (missing := importlib.import_module(_RASTERISERS[name].module).missing()) is not None:
         raise BackendError(f"The rasteriser {name!r} cannot be used: {missing} Or choose 'auto'.")
-    return entry
+    return name
 
 
 @functools.cache
-def _choose(device: str) -> _Rasteriser:
+def _automatic(device: str) -> str:
     """The automatic choice for tensors on a type of device; made, and logged, once."""
     reasons = []
     for name, entry in _RASTERISERS.items():
@@ -114,7 +120,7 @@ def _choose(device: str) -> _Rasteriser:
         missing = importlib.import_module(entry.module).missing()
         if missing is None:
             logger.info("Rasteriser for %s: %s.", device, name)
-            return entry
+            return name
         reasons.append(f"{name}: {missing}")
     logger.info("Rasteriser for %s: numba, on copies in host memory. %s", device, " ".join(reasons))
-    return _RASTERISERS["numba"]
+    return "numba"

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from flashworld.models.config import ModelConfig
 from flashworld.models.model import Networks
 from flashworld.models.precision import weight_dtype
+from flashworld.publish import published
 from flashworld.weights.fill import weight_shapes
 from flashworld.weights.source import FORMAT
 
@@ -32,10 +33,8 @@ def save(
         tensors = {
             key: state[key].to("cpu", weight_dtype(module, key, dtype)).contiguous() for key in weight_shapes(module)
         }
-        beside = folder / f"{name}.safetensors.part"
-        save_file(tensors, beside)
-        beside.replace(folder / f"{name}.safetensors")
+        with published(folder / f"{name}.safetensors") as beside:
+            save_file(tensors, beside)
     settings = {"format": FORMAT, "trained": trained, "config": config.to_json()}
-    beside = folder / "config.json.part"
-    beside.write_text(json.dumps(settings, indent=1), encoding="utf-8")
-    beside.replace(folder / "config.json")
+    with published(folder / "config.json") as beside:
+        beside.write_text(json.dumps(settings, indent=1), encoding="utf-8")

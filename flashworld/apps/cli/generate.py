@@ -216,17 +216,19 @@ def _make(request: "SceneRequest", model: "Model", exact_size: bool, rasteriser:
         click.echo(f"  {work.note}")
     with progress_bars(len(model.config.denoising_steps), quiet) as report:
         for step in stream(request, model, exact_size=exact_size, rasteriser=rasteriser, report=report):
-            scene = step.scene
+            last = step
+        scene = last.scene
     stages = " · ".join(f"{stage} {seconds:.1f} s" for stage, seconds in scene.record.seconds.items())
     click.echo(f"  {len(scene.gaussians):,} Gaussians, seed {scene.record.request.seed} · {stages}")
     return scene
 
 
 def _write(scene: "Scene", name: str, outputs: Outputs, rasteriser: str, quiet: bool) -> None:
-    """Every file that was asked for, then the record."""
+    """The record first, so that a scene can be made again whatever becomes of its files; then what was asked for."""
     from flashworld.formats import write_depth
 
     place = outputs.folder / name
+    _tell(place.with_name(name + ".json"), scene.record.save)
     with progress_bars(quiet=quiet) as report:
         for suffix, wanted in ((".ply", outputs.ply), (".spz", outputs.spz)):
             if wanted:
@@ -239,7 +241,6 @@ def _write(scene: "Scene", name: str, outputs: Outputs, rasteriser: str, quiet: 
         if outputs.depth:
             views = scene.render(rasteriser=rasteriser, report=report)
             _tell(place.with_name(name + "_depth.npz"), lambda path: write_depth(path, views.depth, views.alpha))
-    _tell(place.with_name(name + ".json"), scene.record.save)
 
 
 def _tell(path: Path, write: Any) -> None:

@@ -35,7 +35,17 @@ from flashworld.testing.parity.request import compare_requests
 from flashworld.testing.parity.schedule import compare_schedule
 from flashworld.weights.fill import Placement, fill
 
-Recording = dict[str, Tensor]
+
+class Recording(dict[str, Tensor]):
+    """Tensors of one file by name; one that is looked up in vain is told to the user."""
+
+    def __init__(self, file: str, tensors: dict[str, Tensor]):
+        super().__init__(tensors)
+        self.file = file
+
+    def __missing__(self, name: str) -> Tensor:
+        raise FormatError(f"{self.file} holds no tensor {name!r}, which its comparison needs.")
+
 
 FLOAT32 = Placement(torch.device("cpu"), torch.float32)
 
@@ -69,6 +79,8 @@ def compare_folder(folder: Path | str, *, rasteriser: str = "auto") -> Iterator[
 
 
 _MODEL = "tiny_model.safetensors"
+
+_SETTINGS = ("transformer", "vae", "feat_dim", "num_points_per_pixel", "sh_degree", "denoising_steps", "scheduler")
 
 _WITHOUT_MODEL = {
     "cameras.safetensors": compare_cameras,
@@ -138,12 +150,22 @@ def _text_encoder(folder: Path, files: dict[str, Recording]) -> Umt5TextEncoder 
 
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / "tiny_config.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FormatError(f"{path} is no JSON: {error}.") from error
+    missing = [name for name in _SETTINGS if name not in config]
+    if missing:
+        raise FormatError(f"{path} lacks {', '.join(missing)}.")
+    return config
 
 
 def _read(path: Path) -> Recording:
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
     except SafetensorError as error:
         raise FormatError(f"{path} is no whole safetensors file: {error}.") from error
+    return Recording(path.name, tensors)

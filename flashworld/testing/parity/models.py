@@ -1,6 +1,6 @@
 """Sections 5, 6, 7, 11 and 12 of the reference: every network alone, in float32 and in reduced precision."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -116,7 +116,7 @@ def compare_head(recorded: dict[str, Tensor], decoder: ReconstructionDecoder) ->
 
 
 def compare_reduced(
-    recorded: dict[str, Tensor], files: dict[str, dict[str, Tensor]], model: Miniature
+    recorded: dict[str, Tensor], files: Mapping[str, dict[str, Tensor]], model: Miniature
 ) -> Iterator[Comparison]:
     """bfloat16, and FP8 blocks: distance to the *float32* fixtures, whose files must be there too."""
     reduced = model.reduced()
