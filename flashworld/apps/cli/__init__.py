@@ -7,7 +7,7 @@ import click
 
 from flashworld.errors import FlashWorldError
 
-COMMANDS = ("generate", "render", "convert", "info", "trajectory", "worlds", "doctor", "parity", "train")
+COMMANDS = ("generate", "render", "convert", "info", "trajectory", "worlds", "doctor", "parity", "train", "eval")
 
 
 class _Commands(click.Group):
