@@ -174,7 +174,7 @@ def test_unknown_and_unusable_rasterisers_say_what_to_do() -> None:
 
 
 def test_automatic_choice_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    rasterise._choose.cache_clear()
+    rasterise._automatic.cache_clear()
     with caplog.at_level(logging.INFO, logger="flashworld"):
         for _ in range(2):
             render(scene(0), cameras(), 8, 8)
