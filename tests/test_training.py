@@ -19,14 +19,15 @@ from flashworld.training import autoencoder, dual, lift
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_checkpoint, read_result, write_checkpoint, write_result
 from flashworld.training.data import SeenWorld, cast_together, in_order, windows
-from flashworld.training.measures import psnr, ssim
+from flashworld.training.measures import pooled_psnr, psnr, ssim
 from flashworld.training.pictures import pink_noise, varied
 from flashworld.training.pupil import Pupil, load_tensors, with_latent_scale
 from flashworld.training.recipes import RECIPES, tiny_smoke
-from flashworld.training.run import DRAWN, STAGES, training_world
+from flashworld.training.run import DRAWN, STAGES, pupil_with_pictures, run, training_world
 from flashworld.training.scenes import SceneBatch, gaussians_of, known, predict, render_batch
-from flashworld.training.trainer import LogEntry, Plan, Task, TrainingState, average_in, averaged, train
+from flashworld.training.trainer import Listen, LogEntry, Plan, Task, TrainingState, average_in, averaged, train
 from flashworld.training.worlds import held_out_seed
+from flashworld.weights import load
 
 RECIPE = tiny_smoke()
 PLAN = Plan(samples=24, batch=4, rate=1e-2, warm_up=8, half_life=8, log_every=1, score_every=2)
@@ -195,6 +196,9 @@ def test_power_of_noise_pictures_falls_with_frequency():
 def test_measures_have_the_values_of_their_definitions():
     a = torch.full((1, 3, 16, 16), 0.5)
     assert psnr(a, a + 0.1).item() == pytest.approx(20.0, abs=1e-4)
+    two = torch.stack([a[0], a[0] + 0.1])
+    # Half of the error of one: 3 dB more. The mean over views would be beyond 50 dB.
+    assert pooled_psnr(two, a.expand(2, -1, -1, -1)).item() == pytest.approx(20.0 + 3.0103, abs=1e-3)
     b = torch.rand(1, 3, 16, 16)
     assert ssim(b, b).item() == pytest.approx(1.0)
     assert ssim(b, 1 - b).item() < 0.1
@@ -371,3 +375,58 @@ def test_generation_in_training_is_the_loops(pupil: Pupil, batch: SceneBatch):
     ours = render_batch(trained[:1], seen.cameras[:1], 48, 64)
     loops = render_batch(last.gaussians, seen.cameras[:1], 48, 64)
     torch.testing.assert_close(ours, loops, atol=2e-3, rtol=0)
+
+
+def short(stage):
+    """Three steps of two samples, saved after each."""
+    plan = replace(stage.plan, samples=6, batch=2, log_every=1, score_every=3, checkpoint_seconds=0.0)
+    return replace(stage, plan=plan, window=2, renew=2, held_out=1)
+
+
+SHORT = replace(
+    RECIPE,
+    autoencoder=short(RECIPE.autoencoder),
+    lift=short(RECIPE.lift),
+    dual=short(RECIPE.dual),
+    statistics=1,
+)
+
+
+class PowerCutError(Exception):
+    """What no program is asked about."""
+
+
+def run_short(
+    output: Path, resume: bool = False, minutes: float | None = None, listen: Listen = lambda _: None
+) -> bool:
+    torch.set_num_threads(1)
+    return run(SHORT, output, resume=resume, minutes=minutes, device=torch.device("cpu"), processes=0, listen=listen)
+
+
+def test_a_recipe_cut_again_and_again_ends_with_the_same_model(tmp_path: Path):
+    assert run_short(tmp_path / "whole")
+
+    assert not run_short(tmp_path / "cut", minutes=0)
+    for stage in ("autoencoder", "dual"):
+
+        def cut(entry: LogEntry, stage: str = stage) -> None:
+            if (entry.stage, entry.step) == (stage, 3):
+                raise PowerCutError
+
+        with pytest.raises(PowerCutError):
+            run_short(tmp_path / "cut", resume=True, listen=cut)
+    assert run_short(tmp_path / "cut", resume=True)
+
+    files = sorted(path.name for path in (tmp_path / "whole" / "model").iterdir())
+    assert len(files) == 5
+    for name in files:
+        assert (tmp_path / "whole/model" / name).read_bytes() == (tmp_path / "cut/model" / name).read_bytes(), name
+    model = load(tmp_path / "whole" / "model")
+    assert model.trained
+    assert model.config.native == RECIPE.model.native
+    assert model.config.autoencoder.latents_std != RECIPE.model.autoencoder.latents_std
+
+
+def test_stages_need_the_ones_before_them(tmp_path: Path):
+    with pytest.raises(WeightsError, match="train it first"):
+        pupil_with_pictures(SHORT, tmp_path)

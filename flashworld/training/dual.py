@@ -20,7 +20,7 @@ from flashworld.denoising import Schedule
 from flashworld.gaussians import Gaussians
 from flashworld.training.data import SeenWorld, windows
 from flashworld.training.lift import distance_loss, distances, is_from_autoencoder
-from flashworld.training.measures import psnr, sheet, ssim
+from flashworld.training.measures import pooled_psnr, psnr, sheet, ssim
 from flashworld.training.pupil import Pupil
 from flashworld.training.scenes import Known, Prediction, SceneBatch, gaussians_of, known, predict, render_batch, spread
 from flashworld.training.trainer import Plan, Task
@@ -210,8 +210,8 @@ def _score(pupil: Pupil, truth: SceneBatch, num_views: int) -> tuple[dict[str, f
     repeated = truth.rgb[:, :1].expand_as(truth.rgb)
     values = {
         "input_psnr": psnr(pictures[:, 0], truth.rgb[:, 0]).mean().item(),
-        "novel_psnr": psnr(pictures[:, 1:], truth.rgb[:, 1:]).mean().item(),
-        "novel_psnr_repeat": psnr(repeated[:, 1:], truth.rgb[:, 1:]).mean().item(),
+        "novel_psnr": pooled_psnr(pictures[:, 1:], truth.rgb[:, 1:]).mean().item(),
+        "novel_psnr_repeat": pooled_psnr(repeated[:, 1:], truth.rgb[:, 1:]).mean().item(),
         "novel_ssim": ssim(pictures[:, 1:].flatten(0, 1), truth.rgb[:, 1:].flatten(0, 1)).mean().item(),
     }
     return values, sheet([row for scene in range(min(4, len(pictures))) for row in (truth.rgb[scene], pictures[scene])])

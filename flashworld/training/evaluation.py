@@ -20,7 +20,7 @@ from flashworld.models.model import Model
 from flashworld.noise import seeded_noise
 from flashworld.rendering import Rendering, render
 from flashworld.training.data import SeenWorld, Sight
-from flashworld.training.measures import psnr, relative_error, sheet, ssim
+from flashworld.training.measures import pooled_psnr, psnr, relative_error, sheet, ssim
 from flashworld.training.worlds import SKY_DISTANCE, held_out_seed
 
 USUAL_DISTANCE = 2.5
@@ -32,7 +32,7 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class WorldScores:
-    """Scores of one world. `novel_psnr` and `novel_ssim` are means over all views but the first, by who made them."""
+    """Scores of one world. `novel_psnr` and `novel_ssim` are of all views but the first, by who made them."""
 
     seed: int
     template: str
@@ -82,8 +82,8 @@ def evaluate(
                 abs_rel=relative_error(found, far, SKY_DISTANCE).item(),
                 abs_rel_constant=relative_error(torch.full_like(far, USUAL_DISTANCE), far, SKY_DISTANCE).item(),
                 holes=(last.alpha[1:] < 0.5).float().mean().item(),
-                novel_psnr={name: psnr(made[1:], truth[1:]).mean().item() for name, made in pictures.items()},
-                novel_ssim={name: ssim(made[1:], truth[1:]).mean().item() for name, made in pictures.items()},
+                novel_psnr={name: pooled_psnr(shown[1:], truth[1:]).item() for name, shown in pictures.items()},
+                novel_ssim={name: ssim(shown[1:], truth[1:]).mean().item() for name, shown in pictures.items()},
             )
         )
         heard(scores[-1])

@@ -13,6 +13,12 @@ def psnr(pictures: Float[Tensor, "*n 3 h w"], truth: Float[Tensor, "*n 3 h w"]) 
     return -10 * (pictures.clamp(0, 1) - truth).square().mean(dim=(-3, -2, -1)).clamp(min=1e-10).log10()
 
 
+def pooled_psnr(pictures: Float[Tensor, "*n v 3 h w"], truth: Float[Tensor, "*n v 3 h w"]) -> Float[Tensor, "*n"]:
+    """The same of all views v of a scene as one large picture: a view that is the same by chance is no triumph."""
+    together = (rearrange(views, "... v c h w -> ... c (v h) w") for views in (pictures, truth))
+    return psnr(*together)
+
+
 def ssim(pictures: Float[Tensor, "n 3 h w"], truth: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
     """Structural similarity of each picture, values 0 to 1 (Wang et al. 2004: Gaussian window of 11, sigma 1.5)."""
     offsets = torch.arange(11, device=truth.device) - 5.0
