@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from PIL import Image
 from torch import nn
 
+from flashworld.apps.cli import flashworld
 from flashworld.cameras import Cameras
 from flashworld.errors import WeightsError
 from flashworld.training import autoencoder, dual, lift
@@ -430,3 +432,16 @@ def test_a_recipe_cut_again_and_again_ends_with_the_same_model(tmp_path: Path):
 def test_stages_need_the_ones_before_them(tmp_path: Path):
     with pytest.raises(WeightsError, match="train it first"):
         pupil_with_pictures(SHORT, tmp_path)
+
+
+def test_what_the_command_does_not_know_is_named(tmp_path: Path):
+    for arguments, said in ((["small"], "tiny, tiny-smoke"), (["tiny", "--stage", "lfit"], "autoencoder, lift, dual")):
+        ran = CliRunner().invoke(flashworld, ["train", *arguments, "--output", str(tmp_path)])
+        assert ran.exit_code == 2
+        assert said in ran.output
+
+
+def test_a_stage_alone_waits_for_the_ones_before_it(tmp_path: Path):
+    ran = CliRunner().invoke(flashworld, ["train", "tiny-smoke", "--stage", "lift", "--output", str(tmp_path)])
+    assert ran.exit_code == 1
+    assert "train it first" in ran.output

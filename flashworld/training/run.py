@@ -49,8 +49,9 @@ def run(
     device: torch.device,
     processes: int,
     listen: Listen,
+    only: str | None = None,
 ) -> bool:
-    """Train until all is done or time is up; returns whether all is done.
+    """Train until all is done or time is up; returns whether all is done. `only` names a single stage to train.
 
     Each stage has a folder with its checkpoint, log and sheets, and what it hands on: `weights.json` and shards. With
     `resume`, finished stages are kept and an unfinished one is continued. The model comes in the folder `model`.
@@ -58,8 +59,8 @@ def run(
     deadline = float("inf") if minutes is None else monotonic() + 60 * minutes
     with background(processes) as executor:
         place = Place(output, device, executor, deadline, listen)
-        done = all(stage(recipe, place, resume) for stage in STAGES.values())
-    if done:
+        done = all(stage(recipe, place, resume) for name, stage in STAGES.items() if only in (None, name))
+    if done and only in (None, LAST):
         write_model(recipe, output)
     return done
 
@@ -186,3 +187,5 @@ def pupil_with_pictures(recipe: Recipe, output: Path) -> Pupil:
 
 STAGES = {"autoencoder": run_autoencoder, "lift": run_lift, "dual": run_dual}
 """In their order."""
+LAST = "dual"
+"""The stage after which there is a model."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for all that comes of it."
 )
 @click.option("--resume", is_flag=True, help="Go on with what is in the folder, to the same result.")
+@click.option("--stage", metavar="NAME", help="Train this stage alone: autoencoder, lift or dual. [default: all]")
 @click.option(
     "--minutes", type=click.FloatRange(min=0), help="Stop after this long; --resume goes on. [default: never]"
 )
@@ -26,17 +27,27 @@ if TYPE_CHECKING:
     show_default=True,
     help="Processes that make worlds; 0 uses threads. Beside a GPU, as many as there are cores.",
 )
-def command(recipe: str, output: Path, resume: bool, minutes: float | None, device: str | None, processes: int) -> None:
+def command(
+    recipe: str,
+    output: Path,
+    resume: bool,
+    stage: str | None,
+    minutes: float | None,
+    device: str | None,
+    processes: int,
+) -> None:
     """Train the model of RECIPE (tiny or tiny-smoke) on worlds made on the way.
 
     Every stage writes its checkpoint, log.jsonl and contact sheets to a folder of its own in OUTPUT.
     """
     from flashworld.runtime import choose_device
     from flashworld.training.recipes import RECIPES
-    from flashworld.training.run import run
+    from flashworld.training.run import STAGES, run
 
     if recipe not in RECIPES:
         raise click.BadParameter(f"{recipe!r} is no recipe; choose one of {', '.join(RECIPES)}.")
+    if stage not in (None, *STAGES):
+        raise click.BadParameter(f"{stage!r} is no stage; choose one of {', '.join(STAGES)}.")
     done = run(
         RECIPES[recipe](),
         output,
@@ -45,12 +56,9 @@ def command(recipe: str, output: Path, resume: bool, minutes: float | None, devi
         device=choose_device(device),
         processes=processes,
         listen=_show,
+        only=stage,
     )
-    click.echo(
-        f"All stages are trained; the model is {output / 'model'}."
-        if done
-        else "Time is up; --resume goes on from here."
-    )
+    click.echo(f"Done; what came of it is in {output}." if done else "Time is up; --resume goes on from here.")
 
 
 def _show(entry: "LogEntry") -> None:
