@@ -108,12 +108,13 @@ class Rasteriser:
 
             self.workers.run(unblend, len(band.starts))
             starts, counts = band.starts[:, :-1].ravel(), consumed.ravel()
-            quarters = [len(self.records) * i // 4 for i in range(5)]
+            # Every worker reads all pairs and adds up its own records: more shares than workers would only cost time.
+            bounds = [len(self.records) * i // self.workers.size for i in range(self.workers.size + 1)]
             self.workers.run(
-                lambda i, b=quarters, k=band.keys, s=starts, c=counts, p=pairs: blending.gather(
+                lambda i, b=bounds, k=band.keys, s=starts, c=counts, p=pairs: blending.gather(
                     b[i], b[i + 1], k, s, c, p, gradients
                 ),
-                4,
+                self.workers.size,
             )
 
         def finish(chunk: int) -> None:

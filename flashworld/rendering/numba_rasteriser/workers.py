@@ -15,6 +15,7 @@ class Workers:
     def __init__(self, helpers: ThreadPoolExecutor, num_helpers: int):
         self._helpers = helpers
         self._num_helpers = num_helpers
+        self.size = 1 + num_helpers
 
     def run(self, job: Job, num_jobs: int) -> None:
         """Call `job` with 0..num_jobs - 1, in any order, and wait until all are done. The first error is raised."""
