@@ -52,8 +52,9 @@ class Scene:
 
     def save_video(self, path: Path | str, fps: int = 15, *, rasteriser: str = "auto", report: Report = ignore) -> None:
         """Write the flight along the path as `.mp4`: about one second for each step between requested frames."""
-        frames = (formats.to_uint8(view.colour[0]) for view in self.fly(fps, rasteriser=rasteriser, report=report))
-        formats.write_video(path, frames, fps, len(self.flight(fps)))
+        flight = self.flight(fps)
+        frames = (formats.to_uint8(view.colour[0]) for view in self._along(flight, rasteriser, report))
+        formats.write_video(path, frames, fps, len(flight))
 
     def _provenance(self) -> dict[str, str]:
         return self.record.provenance() | {"unit": f"{self.unit:.9g}"}

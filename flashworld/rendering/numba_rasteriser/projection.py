@@ -25,7 +25,6 @@ _HALF = np.float32(0.5)
 _PER_TILE = np.float32(1 / TILE)
 _BLUR = np.float32(0.3)
 _HALF_LOG2_E = np.float32(0.5 * math.log2(math.e))
-_LN_2 = np.float32(math.log(2))
 _MIN_OPACITY = np.float32(1 / 255)
 _LARGEST = np.float32(1e30)
 

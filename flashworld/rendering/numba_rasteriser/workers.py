@@ -12,10 +12,9 @@ Job = Callable[[int], None]
 class Workers:
     """The calling thread and some helpers. Kernels release Python's lock, so they run at the same time."""
 
-    def __init__(self, helpers: ThreadPoolExecutor, num_helpers: int):
+    def __init__(self, helpers: ThreadPoolExecutor, size: int):
         self._helpers = helpers
-        self._num_helpers = num_helpers
-        self.size = 1 + num_helpers
+        self.size = size
 
     def run(self, job: Job, num_jobs: int) -> None:
         """Call `job` with 0..num_jobs - 1, in any order, and wait until all are done. The first error is raised."""
@@ -25,7 +24,7 @@ class Workers:
             for index in remaining:  # each `next` is one step under Python's lock: no index is handed out twice
                 job(index)
 
-        others = [self._helpers.submit(work) for _ in range(min(self._num_helpers, num_jobs - 1))]
+        others = [self._helpers.submit(work) for _ in range(min(self.size, num_jobs) - 1)]
         work()
         for other in others:
             other.result()
@@ -34,6 +33,6 @@ class Workers:
 @contextmanager
 def workers() -> Iterator[Workers]:
     """As many workers as `torch.get_num_threads()` says."""
-    num_helpers = torch.get_num_threads() - 1
-    with ThreadPoolExecutor(max(1, num_helpers), "rasteriser") as helpers:
-        yield Workers(helpers, num_helpers)
+    size = torch.get_num_threads()
+    with ThreadPoolExecutor(max(1, size - 1), "rasteriser") as helpers:
+        yield Workers(helpers, size)
