@@ -38,12 +38,8 @@ class Scene:
         views = list(self._along(self.cameras, rasteriser, report))
         return Rendering(*(torch.cat([getattr(view, f.name) for view in views]) for f in fields(Rendering)))
 
-    def fly(self, fps: int, *, rasteriser: str = "auto", report: Report = ignore) -> Iterator[Rendering]:
-        """Views of a flight along the path, `fps` for each step from one requested frame to the next."""
-        return self._along(self.flight(fps), rasteriser, report)
-
     def flight(self, fps: int) -> Cameras:
-        """The cameras of `fly`."""
+        """Cameras along the path, `fps` for each step from one requested frame to the next."""
         return resample(self.cameras, torch.linspace(0, 1, (len(self.cameras) - 1) * fps + 1))
 
     def save(self, path: Path | str, *, report: Report = ignore) -> int:
