@@ -1,0 +1,67 @@
+/**
+ * The jobs that the page knows, newest first, kept true by the server's event stream.
+ *
+ * The browser's `EventSource` reconnects by itself; after each reconnection the list is asked for anew, since events in
+ * between are gone. While there is no stream at all, the list is asked for every few seconds.
+ *
+ * @typedef {{id: string, name: string, state: string, position: number, created_at: number, [field: string]: any}} Job
+ */
+
+const POLL_SECONDS = 3;
+export const FINISHED = ['completed', 'failed', 'cancelled', 'interrupted'];
+
+/** The jobs with one put in, or in place of its older self. */
+export function withJob(jobs, job) {
+  return [...jobs.filter(({ id }) => id !== job.id), job].toSorted((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1));
+}
+
+export const withoutJob = (jobs, id) => jobs.filter((job) => job.id !== id);
+
+/** Those that wait or run, in the order in which they will finish. */
+export const queueOf = (jobs) => jobs.filter((job) => !FINISHED.includes(job.state)).toReversed();
+
+/** Those that ended, newest first. */
+export const historyOf = (jobs) => jobs.filter((job) => FINISHED.includes(job.state));
+
+/**
+ * Keeps `store` (`{jobs, next, connected}`) true until the page closes.
+ * @param {ReturnType<import('./store.js').createStore>} store
+ * @param {typeof import('./api.js').api} api
+ */
+export function followJobs(store, api, { Source = globalThis.EventSource } = {}) {
+  let timer = null;
+
+  async function refresh() {
+    try {
+      const { jobs, next } = await api.jobs();
+      const oldest = jobs.at(-1)?.created_at ?? 0;
+      const older = store.get().jobs.filter((job) => next && job.created_at < oldest);
+      store.update({ jobs: [...jobs, ...older], next: older.length > 0 ? store.get().next : next, connected: true, loaded: true });
+    } catch {
+      store.update({ connected: false });
+    }
+  }
+
+  const poll = (on) => {
+    clearInterval(timer);
+    timer = on ? setInterval(refresh, POLL_SECONDS * 1000) : null;
+  };
+
+  const source = new Source('/api/events');
+  source.onopen = () => {
+    poll(false);
+    refresh();
+  };
+  source.onerror = () => {
+    if (timer === null) poll(true);
+    // A browser gives up for good after an answer such as 502; then it is started again with the next poll's success.
+    if (source.readyState === 2) {
+      setTimeout(() => followJobs(store, api, { Source }), POLL_SECONDS * 1000);
+      poll(false);
+    }
+    store.update({ connected: false });
+  };
+  source.addEventListener('job', (event) => store.update({ jobs: withJob(store.get().jobs, JSON.parse(event.data)) }));
+  source.addEventListener('removed', (event) => store.update({ jobs: withoutJob(store.get().jobs, JSON.parse(event.data).id) }));
+  refresh();
+}
