@@ -10,7 +10,7 @@ from flashworld.cameras import Cameras
 from flashworld.errors import Cancelled
 from flashworld.events import Progress
 from flashworld.models.config import FLASHWORLD, TINY, ModelConfig
-from flashworld.models.fp8 import quantise_blocks
+from flashworld.models.fp8 import Fp8, quantise_blocks
 from flashworld.models.gaussian_head import GaussianHead
 from flashworld.models.model import Networks, build_networks
 from flashworld.models.text import Umt5TextEncoder, byte_tokenizer
@@ -129,14 +129,16 @@ def test_a_prompt_does_not_depend_on_its_neighbours(networks):
     assert together[1, 299].abs().max() > 0
 
 
-@pytest.mark.parametrize("quantised", [False, True])
-def test_reduced_precision_transformer_is_close_enough(quantised):
+@pytest.mark.parametrize(
+    "fp8", [None, *(Fp8(per, how) for per in ("tensor", "row") for how in ("hardware", "weights"))]
+)
+def test_reduced_precision_transformer_is_close_enough(fp8):
     networks, data = reference_networks(torch.bfloat16), recorded("transformer")
-    if quantised:
-        quantise_blocks(networks.transformer)
+    if fp8:
+        quantise_blocks(networks.transformer, fp8)
     out = torch.cat(denoise(networks, data), dim=1)
     assert out.dtype == torch.float32
-    assert relative_l2(out, data["out"]) <= 2 * (0.029 if quantised else 0.0066)
+    assert relative_l2(out, data["out"]) <= 2 * (0.029 if fp8 else 0.0066)
 
 
 def test_reduced_precision_autoencoder_is_close_enough(short_networks):

@@ -26,14 +26,14 @@ class TransformerDenoiser:
         text: Float[Tensor, "b l d"],
         report: Report = ignore,
     ) -> tuple[Float[Tensor, "b z t h w"], Float[Tensor, "b f t h w"]]:
-        """Velocity and features, float32 on the device of `inputs`, computed where and as the weights are.
+        """Velocity and features, float32, computed on the device of `inputs` in the dtype of the weights.
 
         Reports after every block; a report that raises stops the prediction there.
         """
-        like = self.transformer.patch_embedding.weight
+        dtype = self.transformer.patch_embedding.weight.dtype
         with _reported(self.transformer.blocks, report):
-            (out,) = self.transformer(inputs.to(like), timestep.to(like.device), text.to(like), return_dict=False)
-        out = out.to(inputs.device, torch.float32)
+            (out,) = self.transformer(inputs.to(dtype), timestep, text.to(dtype), return_dict=False)
+        out = out.float()
         return out[:, : self.latent_channels], out[:, self.latent_channels :]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from flashworld.models.fp8 import Fp8Linear, quantise
+from flashworld.models.fp8 import Fp8, Fp8Linear, quantise
 from flashworld.testing.parity.comparison import Comparison, differing, largest, largest_of_range
 
 FILE = "fp8.safetensors"
@@ -31,7 +31,7 @@ def compare_fp8(recorded: dict[str, Tensor]) -> Iterator[Comparison]:
     linear = nn.Linear(num_inputs, num_outputs)
     linear.load_state_dict({"weight": recorded["linear.weight"], "bias": recorded["linear.bias"]})
     with torch.no_grad():
-        out = Fp8Linear(linear)(recorded["linear.x"]).float()
+        out = Fp8Linear.from_linear(linear, Fp8(per="tensor"))(recorded["linear.x"]).float()
     nearest = min(largest(out, recorded[f"linear.{name}"]) for name in ("out_emulated_bf16", "out_exact_fp8"))
     tolerance = SHARE_OF_LARGEST_OUTPUT * recorded["linear.out_exact_fp8"].abs().max().item()
     yield Comparison(FILE, "linear (nearer of emulated and exact)", nearest, tolerance)

@@ -12,7 +12,7 @@ from flashworld.cameras import Cameras
 from flashworld.events import ignore
 from flashworld.gaussians import Gaussians
 from flashworld.models.autoencoder import ImageAutoencoder
-from flashworld.models.fp8 import quantise_blocks
+from flashworld.models.fp8 import Fp8, quantise_blocks
 from flashworld.models.precision import weight_dtype
 from flashworld.models.reconstruction import ReconstructionDecoder
 from flashworld.models.text import Umt5TextEncoder
@@ -124,7 +124,7 @@ def compare_reduced(
     if "transformer.safetensors" in files:
         exact = files["transformer.safetensors"]
         ours["transformer.out_bf16_nofp8"] = torch.cat(_predict(reduced.denoiser, exact), dim=1), exact["out"]
-        quantise_blocks(reduced.denoiser.transformer)
+        quantise_blocks(reduced.denoiser.transformer, Fp8(per="tensor"))
         ours["transformer.out"] = torch.cat(_predict(reduced.denoiser, exact), dim=1), exact["out"]
     if "vae.safetensors" in files:
         exact = files["vae.safetensors"]
