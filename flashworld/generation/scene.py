@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
 import torch
+from jaxtyping import UInt8
 
 from flashworld import formats
 from flashworld.cameras import Cameras, resample
@@ -13,6 +15,8 @@ from flashworld.gaussians import Gaussians
 from flashworld.generation.record import Record
 from flashworld.rendering import Rendering
 from flashworld.rendering.frames import render_along
+
+Frame = UInt8[np.ndarray, "height width 3"]
 
 MIN_VISIBLE_OPACITY = 1 / 255
 """Below this a Gaussian is drawn by no splatting renderer of 8-bit pictures; it is left out of files."""
@@ -46,11 +50,14 @@ class Scene:
         """Write the scene as `.ply` or `.spz`; return the number of Gaussians written. Invisible ones are left out."""
         return formats.save(self.gaussians.pruned(MIN_VISIBLE_OPACITY), path, self._provenance(), report=report)
 
+    def filmed(self, fps: int, *, rasteriser: str = "auto", report: Report = ignore) -> Iterator[Frame]:
+        """The pictures of the flight along the path, one after another, as bytes."""
+        return (formats.to_uint8(view.colour[0]) for view in self._along(self.flight(fps), rasteriser, report))
+
     def save_video(self, path: Path | str, fps: int = 15, *, rasteriser: str = "auto", report: Report = ignore) -> None:
         """Write the flight along the path as `.mp4`: about one second for each step between requested frames."""
-        flight = self.flight(fps)
-        frames = (formats.to_uint8(view.colour[0]) for view in self._along(flight, rasteriser, report))
-        formats.write_video(path, frames, fps, len(flight))
+        frames = self.filmed(fps, rasteriser=rasteriser, report=report)
+        formats.write_video(path, frames, fps, len(self.flight(fps)))
 
     def _provenance(self) -> dict[str, str]:
         return self.record.provenance() | {"unit": f"{self.unit:.9g}"}

@@ -27,8 +27,12 @@ def read(content: dict[str, Any], height: int | None, width: int | None) -> tupl
 
 
 def write(cameras: Cameras, path: Path, height: int, width: int) -> None:
-    """Write the path so that a camera is a line of its own."""
-    lines = ",\n".join("    " + view.to_json() for view in to_path(cameras, height, width).cameras)
-    text = f'{{\n  "height": {height},\n  "width": {width},\n  "cameras": [\n{lines}\n  ]\n}}\n'
+    """Write the path as `to_text` gives it."""
     with published(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(to_text(cameras, height, width), encoding="utf-8")
+
+
+def to_text(cameras: Cameras, height: int, width: int) -> str:
+    """The path as JSON in which a camera is a line of its own."""
+    lines = ",\n".join("    " + view.to_json() for view in to_path(cameras, height, width).cameras)
+    return f'{{\n  "height": {height},\n  "width": {width},\n  "cameras": [\n{lines}\n  ]\n}}\n'
