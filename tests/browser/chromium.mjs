@@ -1,0 +1,55 @@
+// A headless Chromium and a server of files on this machine, for the tests that need a real browser.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { extname, join, normalize } from 'node:path';
+import puppeteer from '../node/node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js';
+
+const TYPES = {
+  '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.png': 'image/png',
+  '.jpg': 'image/jpeg', '.wasm': 'application/wasm',
+};
+const SWITCHES = [
+  '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+];
+
+/**
+ * Serves folders under prefixes.
+ * @param {Record<string, string>} folders by prefix, such as {'/web/': 'flashworld/apps/web'}
+ * @param {Record<string, string>} headers sent with every answer
+ * @returns {Promise<{origin: string, close: () => void}>}
+ */
+export async function serve(folders, headers = {}) {
+  const server = createServer((request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url, 'http://localhost').pathname));
+    const prefix = Object.keys(folders).find((start) => path.startsWith(start));
+    try {
+      const body = readFileSync(join(folders[prefix], path.slice(prefix.length)));
+      const type = TYPES[extname(path)] ?? 'application/octet-stream';
+      response.writeHead(200, { 'Content-Type': type, 'Content-Length': body.length, ...headers }).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { origin: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+}
+
+/**
+ * Runs `work` with a browser that has a profile of its own, and closes it whatever happens.
+ * @param {string} executablePath
+ * @param {(browser: import('puppeteer-core').Browser) => Promise<void>} work
+ * @param {string[]} switches more of Chromium's
+ */
+export async function withBrowser(executablePath, work, switches = []) {
+  const userDataDir = mkdtempSync(join(tmpdir(), 'chromium-'));
+  const browser = await puppeteer.launch({ executablePath, userDataDir, args: [...SWITCHES, ...switches] });
+  try {
+    await work(browser);
+  } finally {
+    await browser.close();
+    rmSync(userDataDir, { recursive: true, force: true });
+  }
+}
