@@ -56,7 +56,7 @@ def plan_work(
         return Work(frames, height, width, positions, picture_view, None)
     note = (
         f"{model_name} works at its native size: {work_frames} views of {work_width}x{work_height} pixels for the "
-        f"{frames} of {width}x{height} asked for; the scene is rendered at {width}x{height}. --exact-size forces it."
+        f"{frames} of {width}x{height} asked for; the scene is rendered at {width}x{height}."
     )
     return Work(work_frames, work_height, work_width, positions, picture_view, note)
 

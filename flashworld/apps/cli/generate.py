@@ -213,7 +213,7 @@ def _make(request: "SceneRequest", model: "Model", exact_size: bool, rasteriser:
 
     work = work_for(request, model, exact_size)
     if work.note:
-        click.echo(f"  {work.note}")
+        click.echo(f"  {work.note} --exact-size forces it.")
     with progress_bars(len(model.config.denoising_steps), quiet) as report:
         for step in stream(request, model, exact_size=exact_size, rasteriser=rasteriser, report=report):
             last = step
