@@ -4,6 +4,9 @@ import { Color, PerspectiveCamera, SparkRenderer, WebGLRenderTarget } from './ve
 import { posed, projection } from './cameras.js';
 
 const WHITE = new Color(1, 1, 1);
+/** As in `flashworld.rendering.render`. */
+const NEAR = 0.01;
+const FAR = 1000;
 
 /** Takes pictures one after another; holds an order of the splats of its own, so that the view's stays as it is. */
 export class Snapshots {
@@ -14,7 +17,7 @@ export class Snapshots {
 
   /**
    * @param {import('three').WebGLRenderer} renderer
-   * @param {import('three').Scene} scene with a SplatRenderer of `look` in it
+   * @param {import('three').Scene} scene that holds the view's own SparkRenderer
    * @param {object} look the view's own options of Spark
    */
   constructor(renderer, scene, look) {
@@ -25,39 +28,30 @@ export class Snapshots {
   }
 
   /**
-   * What a camera of a request sees, on white, drawn into the upper left corner of a canvas.
+   * What a camera of a request sees, on white.
    * @param {import('./cameras.js').Camera} camera
    * @param {number} width
    * @param {number} height
-   * @param {CanvasRenderingContext2D} target
-   * @param {import('three').Object3D[]} hidden objects that are not part of the picture
+   * @param {import('three').Object3D} hidden is no part of the picture
+   * @returns {Promise<ImageData>}
    */
-  take(camera, width, height, target, hidden) {
-    const taken = this.#last.then(() => this.#take(camera, width, height, hidden));
+  take(camera, width, height, hidden) {
+    const taken = this.#last.then(() => this.#take(eyeOf(camera, width, height), width, height, hidden));
     this.#last = taken.catch(() => {});
-    return taken.then((image) => target.putImageData(image, 0, 0));
+    return taken;
   }
 
-  async #take(camera, width, height, hidden) {
-    const eye = new PerspectiveCamera();
-    Object.assign(eye, { near: 0.01, far: 1000 });
-    const { position, quaternion } = posed(camera);
-    eye.position.copy(position);
-    eye.quaternion.copy(quaternion);
-    eye.projectionMatrix.copy(projection(camera, width, height, eye.near, eye.far));
-    eye.projectionMatrixInverse.copy(eye.projectionMatrix).invert();
-    eye.updateMatrixWorld();
+  async #take(eye, width, height, hidden) {
     await this.#spark.update({ scene: this.#scene, camera: eye });
     const target = new WebGLRenderTarget(width, height);
-    const shown = hidden.filter((object) => object.visible);
     const pixels = new Uint8Array(4 * width * height);
+    const { visible } = hidden;
     try {
-      for (const object of shown) object.visible = false;
+      hidden.visible = false;
       this.#draw(eye, target);
-      for (const object of shown) object.visible = true;
+      hidden.visible = visible;
       await this.#renderer.readRenderTargetPixelsAsync(target, 0, 0, width, height, pixels);
     } finally {
-      for (const object of shown) object.visible = true;
       target.dispose();
     }
     return new ImageData(upright(pixels, width, height), width, height);
@@ -76,6 +70,18 @@ export class Snapshots {
   dispose() {
     this.#spark.dispose();
   }
+}
+
+function eyeOf(camera, width, height) {
+  const eye = new PerspectiveCamera();
+  const { position, quaternion } = posed(camera);
+  Object.assign(eye, { near: NEAR, far: FAR });
+  eye.position.copy(position);
+  eye.quaternion.copy(quaternion);
+  eye.projectionMatrix.copy(projection(camera, width, height, NEAR, FAR));
+  eye.projectionMatrixInverse.copy(eye.projectionMatrix).invert();
+  eye.updateMatrixWorld();
+  return eye;
 }
 
 /** WebGL reads pictures from the lowest row up. */

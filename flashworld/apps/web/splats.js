@@ -17,6 +17,8 @@ export class SceneError extends Error {
 
 /** Files that have no first bytes to know them by are known by their name. */
 const BY_NAME = { splat: SplatFileType.SPLAT, ksplat: SplatFileType.KSPLAT };
+/** First bytes by which the others are known. */
+const MARKS = { ply: [0x70, 0x6c, 0x79], gzip: [0x1f, 0x8b], zip: [0x50, 0x4b, 0x03, 0x04] };
 const HEAD_BYTES = 4096;
 const DIRECTIONS = { right: [1, 0, 0], left: [-1, 0, 0], up: [0, 1, 0], down: [0, -1, 0], back: [0, 0, 1], front: [0, 0, -1] };
 
@@ -64,36 +66,38 @@ async function answered(url, signal) {
 /**
  * The splats in a file, turned to right-up-back axes: three.js's, which are those of the request's world.
  * @param {Uint8Array} bytes
- * @param {{name?: string, axes?: string, precise?: boolean}} options `name` of the file, for the formats without a mark
+ * @param {{name?: string, axes?: string, precise?: boolean, signal?: AbortSignal}} options `name` of the file, for the formats without a mark
  *   of their own; `axes` where the file's x, y and z point, such as "right down front", or "auto": what the file states,
  *   else what its format usually has; `precise` keeps centres as 32 bit numbers, in twice the memory
  * @returns {Promise<SplatMesh>}
  */
-export async function readSplats(bytes, { name = '', axes = 'auto', precise = true } = {}) {
+export async function readSplats(bytes, { name = '', axes = 'auto', precise = true, signal } = {}) {
   const suffix = name.split('.').pop().toLowerCase();
-  const head = new TextDecoder('latin1').decode(bytes.subarray(0, HEAD_BYTES));
+  const mark = Object.keys(MARKS).find((name) => MARKS[name].every((byte, i) => bytes[i] === byte));
   if (!bytes.length) throw new SceneError('empty', 'The file is empty.');
-  if (!(suffix in BY_NAME) && !/^(ply|\x1f\x8b|PK\x03\x04)/.test(head)) {
+  if (!mark && !(suffix in BY_NAME)) {
     throw new SceneError('foreign', 'This is not a splat file that can be shown. PLY, SPZ, SOG, SPLAT and KSPLAT can.');
   }
   const mesh = new SplatMesh({ fileBytes: bytes, fileType: BY_NAME[suffix], extSplats: precise });
   try {
     await mesh.initialized;
+    signal?.throwIfAborted();
     if (!mesh.splats.getNumSplats()) throw new SceneError('empty', 'The file holds no splats.');
-    mesh.quaternion.setFromRotationMatrix(insideFrom(axes === 'auto' ? usualAxes(head) : axes));
+    mesh.quaternion.setFromRotationMatrix(insideFrom(axes === 'auto' ? usualAxes(mark, bytes) : axes));
     mesh.updateMatrixWorld();
     return mesh;
   } catch (error) {
     mesh.dispose();
-    if (error instanceof SceneError) throw error;
+    if (error instanceof SceneError || signal?.aborted) throw error;
     throw new SceneError('damaged', `The file could not be read as splats: ${error?.message ?? error}`);
   }
 }
 
-/** The axes that a PLY file of ours states among its comments, else those of the format. */
-function usualAxes(head) {
-  const spz = head.startsWith('\x1f\x8b');
-  return head.match(/^comment axes (\w+ \w+ \w+)\s*$/m)?.[1] ?? (spz ? 'right up back' : 'right down front');
+/** The axes that a PLY file of ours states among its comments, else those that the format usually has. */
+function usualAxes(mark, bytes) {
+  if (mark === 'gzip') return 'right up back';
+  const head = new TextDecoder('latin1').decode(bytes.subarray(0, HEAD_BYTES));
+  return head.match(/^comment axes (\w+ \w+ \w+)\s*$/m)?.[1] ?? 'right down front';
 }
 
 /** The rotation whose columns are a file's x, y and z. */

@@ -1,25 +1,32 @@
 // A scene of Gaussians in real time: the view that the studio, the Space and viewer.html share.
 //
-// The world is the request's world in three.js's axes. `WorldView` owns the picture; moving is in controls.js, reading
-// files in splats.js, intrinsics in cameras.js, pictures from other cameras in snapshot.js.
+// The world is the request's world in three.js's axes. `WorldView` joins the parts: where it stands and through which lens
+// it looks (eye.js, cameras.js), what moves it (controls.js), reading files (splats.js), where the scene lies (extent.js),
+// pictures from other cameras (snapshot.js).
 
-import { Group, PerspectiveCamera, Quaternion, Scene, SparkRenderer, Vector3, WebGLRenderer } from './vendor/spark.js';
-import { letterboxed, posed, poseOf, projection } from './cameras.js';
+import { Group, Quaternion, Scene, SparkRenderer, Vector3, WebGLRenderer } from './vendor/spark.js';
+import { posed, poseOf, projection } from './cameras.js';
 import { Controls } from './controls.js';
+import { Extent } from './extent.js';
+import { Eye } from './eye.js';
 import { Snapshots } from './snapshot.js';
 import { fetchScene, readSplats, sampledCentres } from './splats.js';
+import { laidOver, pngOf, stillOf } from './stills.js';
 
 export { letterboxed, poseOf, projection } from './cameras.js';
+export { linkCameras } from './link.js';
 export { SceneError } from './splats.js';
 
 /** Where the first camera of most requests stands. @type {import('./cameras.js').Pose} */
 const ORIGIN = { position: [0, 0, 0], quaternion: [1, 0, 0, 0], fovY: (55 * Math.PI) / 180 };
 /** The kernel of the library's rasterisers: 0.3 pixels squared added, opacity as it is, ends where alpha is 1/255. */
 const LOOK = { preBlurAmount: 0.3, blurAmount: 0, minAlpha: 1 / 255, maxStdDev: Math.sqrt(2 * Math.log(255)), enableLod: false };
+const AHEAD = new Vector3(0, 0, -1);
 const LARGEST_RATIO = 2;
-/** Half the angle within which splats count as lying straight ahead. */
-const AHEAD_COSINE = Math.cos(0.09);
+/** Seconds; after a longer pause motions go on as if it had been this long. */
 const LONGEST_FRAME = 0.1;
+/** A home that leans sideways by more than this (the sine) has an up of its own. */
+const LEANING = 0.2;
 
 /** Blends splats as the sRGB values that they are, into canvases and textures alike. */
 class SplatRenderer extends SparkRenderer {
@@ -41,22 +48,23 @@ export class NoWebGL extends Error {
 export class WorldView {
   /** Where `reset` leads. @type {import('./cameras.js').Pose} */
   home = ORIGIN;
-  /** `fps` of the pictures drawn lately, `splats` shown. */
+  /** `fps` of pictures that follow one another, 0 at rest; `splats` shown. */
   stats = { fps: 0, splats: 0 };
+  /** What is drawn over the splats: frustums, paths. Call `invalidate` after a change. */
+  overlay = new Group();
+  scene = new Scene();
 
+  #listeners = { frame: new Set(), move: new Set(), lost: new Set() };
+  #eye;
   #renderer;
   #spark;
   #snapshots = null;
   #mesh = null;
-  #centres = [];
-  #frame = null;
-  #fovY = ORIGIN.fovY;
-  #flight = null;
+  #extent = new Extent([]);
   #loading = null;
   #stale = true;
   #lastTick = 0;
-  #lastDrawn = 0;
-  #listeners = { frame: new Set(), move: new Set(), lost: new Set() };
+  #drewLastTick = false;
   #resizing;
   #precise;
 
@@ -68,32 +76,25 @@ export class WorldView {
    */
   constructor(container, { label = '3D view', precise = matchMedia('(pointer: fine)').matches } = {}) {
     this.container = container;
+    this.canvas = Object.assign(document.createElement('canvas'), { className: 'world-canvas', tabIndex: 0 });
+    this.canvas.setAttribute('role', 'application');
+    this.canvas.setAttribute('aria-label', label);
     this.#precise = precise;
-    const canvas = document.createElement('canvas');
-    Object.assign(canvas, { className: 'world-canvas', tabIndex: 0 });
-    canvas.setAttribute('role', 'application');
-    canvas.setAttribute('aria-label', label);
-    this.#renderer = rendererOn(canvas);
+    this.#eye = new Eye(() => this.#moved());
+    this.#renderer = rendererOn(this.canvas);
     container.classList.add('world-view');
-    container.prepend(canvas);
-    this.canvas = canvas;
+    container.prepend(this.canvas);
 
-    this.scene = new Scene();
-    this.overlay = new Group();
-    this.camera = new PerspectiveCamera();
     this.#spark = new SplatRenderer({ ...this.#look, onDirty: () => this.invalidate() });
     this.scene.add(this.#spark, this.overlay);
-    this.controls = new Controls(this.camera, canvas, () => this.depthAt(0, 0));
-    this.setPose(ORIGIN);
-
-    canvas.addEventListener('webglcontextlost', (event) => {
-      event.preventDefault();
-      for (const tell of this.#listeners.lost) tell();
-    });
-    canvas.addEventListener('dblclick', (event) => this.#lookAt(event));
+    this.camera = this.#eye.camera;
+    this.controls = new Controls(this.camera, this.canvas, () => this.depthAt(0, 0));
+    this.canvas.addEventListener('webglcontextlost', () => this.#tell('lost'));
+    this.canvas.addEventListener('dblclick', (event) => this.#lookAt(event));
     this.#resizing = new ResizeObserver(() => this.#resize());
     this.#resizing.observe(container);
     this.#resize();
+    this.reset();
     this.#renderer.setAnimationLoop((now) => this.#tick(now));
   }
 
@@ -117,26 +118,21 @@ export class WorldView {
    */
   async show(source, { keepCamera = false, axes = 'auto', fade = 0, onProgress } = {}) {
     this.#loading?.abort();
-    const loading = (this.#loading = new AbortController());
-    const { signal } = loading;
+    this.#loading = new AbortController();
+    const { signal } = this.#loading;
     try {
       const { bytes, name } = await fetchScene(source, { onProgress, signal });
-      if (signal.aborted) return false;
-      const mesh = await readSplats(bytes, { axes, name, precise: this.#precise });
-      if (signal.aborted) {
-        mesh.dispose();
-        return false;
-      }
-      const veil = fade && this.#mesh ? this.#veil() : null;
+      signal.throwIfAborted();
+      const mesh = await readSplats(bytes, { axes, name, precise: this.#precise, signal });
+      const lift = fade && this.#mesh ? laidOver(this.canvas, this.#still()) : null;
       this.#replace(mesh);
       if (!keepCamera) this.reset();
       await this.settled();
-      veil?.lift(fade);
-      return !signal.aborted;
+      lift?.(fade);
     } catch (error) {
-      if (signal.aborted) return false;
-      throw error;
+      if (!signal.aborted) throw error;
     }
+    return !signal.aborted;
   }
 
   /** Takes the splats away; the overlay stays. */
@@ -151,9 +147,9 @@ export class WorldView {
     if (mesh) this.scene.add(mesh);
     old?.dispose();
     this.#mesh = mesh;
-    this.#centres = mesh ? sampledCentres(mesh) : [];
+    this.#extent = new Extent(mesh ? sampledCentres(mesh) : []);
+    this.#eye.measure(this.#unit());
     this.stats.splats = mesh ? mesh.splats.getNumSplats() : 0;
-    this.invalidate();
   }
 
   /** Resolves once what is drawn is the present scene, sorted for the present camera. */
@@ -170,37 +166,26 @@ export class WorldView {
 
   /** @returns {import('./cameras.js').Pose} */
   pose() {
-    const { x, y, z, w } = this.camera.quaternion;
-    return { position: this.camera.position.toArray(), quaternion: [w, x, y, z], fovY: this.#fovY };
+    return this.#eye.pose;
   }
 
   /**
    * Goes to a pose, at once or in a smooth flight that any touch of the controls ends.
-   * @param {{position?: number[], quaternion?: number[], fovY?: number}} pose what is missing stays
+   * @param {Partial<import('./cameras.js').Pose>} pose what is missing stays
    * @param {{seconds?: number}} options
    */
   setPose(pose, { seconds = 0 } = {}) {
-    const target = { ...this.pose(), ...pose };
     this.controls.halt();
-    if (pose.fovY) this.#frame = null;
-    if (!seconds || matchMedia('(prefers-reduced-motion: reduce)').matches) {
-      this.#flight = null;
-      this.#place(posed(target), target.fovY);
-      return;
-    }
-    const from = { position: this.camera.position.clone(), quaternion: this.camera.quaternion.clone(), fovY: this.#fovY };
-    this.#flight = { from, to: { ...posed(target), fovY: target.fovY }, seconds, past: 0 };
+    this.#eye.goTo(pose, { seconds });
   }
 
-  /** Vertical field of view in radians. */
+  /** Vertical field of view in radians. A view that is higher than wide has it across its width. */
   get fovY() {
-    return this.#fovY;
+    return this.#eye.fovY;
   }
 
   set fovY(radians) {
-    this.#frame = null;
-    this.#fovY = Math.min(Math.max(radians, 0.05), 2.8);
-    this.#focus();
+    this.#eye.fovY = radians;
   }
 
   /**
@@ -209,43 +194,53 @@ export class WorldView {
    * @param {import('./cameras.js').Camera} camera
    * @param {number} width of its picture in pixels
    * @param {number} height
+   * @param {{seconds?: number}} options for a smooth flight
    */
-  lookThrough(camera, width, height) {
-    this.setPose({ ...poseOf(camera, height), fovY: undefined });
-    this.#frame = { camera, width, height };
-    this.#focus();
+  lookThrough(camera, width, height, { seconds = 0 } = {}) {
+    this.controls.halt();
+    this.#eye.goTo(poseOf(camera, height), { seconds, frame: { camera, width, height } });
   }
 
-  /** Where the picture of `lookThrough` lies in the container, in CSS pixels; null without one. */
+  /**
+   * Where the picture of `lookThrough` lies in the container, in CSS pixels, and the camera in these pixels.
+   * @returns {ReturnType<typeof import('./cameras.js').letterboxed> | null} null while looking through no camera
+   */
   frameRect() {
-    if (!this.#frame) return null;
-    const { camera, width, height } = this.#frame;
-    return letterboxed(camera, width, height, this.container.clientWidth, this.container.clientHeight);
+    return this.#eye.frameRect;
   }
 
   /** Goes back to `home`; a scene that is not seen from there is shown as a whole. */
   reset({ seconds = 0 } = {}) {
-    this.controls.up.set(0, 1, 0);
-    if (this.home !== ORIGIN) this.controls.up.applyQuaternion(posed(this.home).quaternion);
-    this.setPose(this.#centres.length && !this.#isSeenFrom(this.home) ? this.#overview() : this.home, { seconds });
-    this.controls.reach = this.depthAt(0, 0) ?? this.#medianDepth() ?? 1;
+    const lost = !this.#extent.isEmpty && !this.#extent.isSeenFrom(this.home);
+    const pose = lost ? this.#extent.overview(ORIGIN.fovY) : this.home;
+    const { position, quaternion } = posed(pose);
+    this.setPose(pose, { seconds });
+    this.controls.up.copy(upOf(quaternion));
+    this.controls.reach = this.#extent.depthAlong(position, AHEAD.clone().applyQuaternion(quaternion)) ?? this.#unit();
   }
 
   /**
-   * Distance to the scene along a ray of the view: the median of the nearer splats around it.
+   * Distance to the scene along a ray of the view.
    * @param {number} x of the ray, from -1 (left edge) to 1
    * @param {number} y from -1 (lower edge) to 1
    * @returns {number | null} null where there is nothing
    */
   depthAt(x, y) {
-    this.camera.updateMatrixWorld();
-    const ray = new Vector3(x, y, 0.5).unproject(this.camera).sub(this.camera.position).normalize();
-    const depths = this.#centres
-      .map((centre) => centre.clone().sub(this.camera.position))
-      .filter((offset) => offset.dot(ray) > AHEAD_COSINE * offset.length())
-      .map((offset) => offset.length())
-      .sort((a, b) => a - b);
-    return depths.length ? depths[Math.floor(depths.length / 3)] : null;
+    return this.#extent.depthAlong(this.camera.position, this.#eye.ray(x, y));
+  }
+
+  /** What was double-clicked moves to the middle. */
+  #lookAt({ offsetX, offsetY }) {
+    const [x, y] = [(2 * offsetX) / this.container.clientWidth - 1, 1 - (2 * offsetY) / this.container.clientHeight];
+    if (this.depthAt(x, y) === null) return;
+    const ahead = AHEAD.clone().applyQuaternion(this.camera.quaternion);
+    const turned = new Quaternion().setFromUnitVectors(ahead, this.#eye.ray(x, y)).multiply(this.camera.quaternion);
+    this.setPose({ quaternion: [turned.w, turned.x, turned.y, turned.z] }, { seconds: 0.5 });
+  }
+
+  /** A length that is typical of the scene. */
+  #unit() {
+    return this.#extent.medianDepth(posed(this.home).position) ?? 1;
   }
 
   // --- Pictures ----------------------------------------------------------------------------------------------------
@@ -264,44 +259,24 @@ export class WorldView {
    */
   async renderFrom(camera, width, height, canvas) {
     this.#snapshots ??= new Snapshots(this.#renderer, this.scene, this.#look);
-    const target = new OffscreenCanvas(width, height);
-    await this.#snapshots.take(camera, width, height, target.getContext('2d'), [this.overlay]);
+    const picture = await this.#snapshots.take(camera, width, height, this.overlay);
     Object.assign(canvas, { width, height });
-    canvas.getContext('2d').drawImage(target, 0, 0);
+    canvas.getContext('2d').putImageData(picture, 0, 0);
   }
 
   /** What is seen now, background included, as a PNG. @returns {Promise<Blob>} */
   screenshot() {
-    const still = this.#still();
-    const ground = document.createElement('canvas');
-    Object.assign(ground, { width: still.width, height: still.height });
-    const context = ground.getContext('2d');
-    context.fillStyle = getComputedStyle(this.container).backgroundColor;
-    context.fillRect(0, 0, ground.width, ground.height);
-    context.drawImage(still, 0, 0);
-    return new Promise((resolve) => ground.toBlob(resolve, 'image/png'));
+    return pngOf(this.#still(), getComputedStyle(this.container).backgroundColor);
   }
 
-  /** A copy of the picture; a canvas of WebGL can be read only in the turn in which it was drawn. */
   #still() {
     this.#draw();
-    const copy = document.createElement('canvas');
-    Object.assign(copy, { width: this.canvas.width, height: this.canvas.height });
-    copy.getContext('2d').drawImage(this.canvas, 0, 0);
-    return copy;
+    return stillOf(this.canvas);
   }
 
-  /** The present picture laid over the view, to be faded out once the next one is there. */
-  #veil() {
-    const still = this.#still();
-    still.className = 'world-veil';
-    still.setAttribute('aria-hidden', 'true');
-    this.canvas.after(still);
-    const lift = (seconds) => {
-      const fading = still.animate([{ opacity: 1 }, { opacity: 0 }], { duration: 1000 * seconds, easing: 'ease-in-out' });
-      fading.finished.finally(() => still.remove());
-    };
-    return { lift };
+  #draw() {
+    this.#stale = false;
+    this.#renderer.render(this.scene, this.camera);
   }
 
   // --- Time --------------------------------------------------------------------------------------------------------
@@ -316,7 +291,7 @@ export class WorldView {
     return this.#listen('frame', callback);
   }
 
-  /** Calls back with the pose whenever the camera has moved. @returns {() => void} ends it */
+  /** Calls back with the pose whenever place or lens have changed. @returns {() => void} ends it */
   onMove(callback) {
     return this.#listen('move', callback);
   }
@@ -331,81 +306,34 @@ export class WorldView {
     return () => this.#listeners[event].delete(callback);
   }
 
-  /** Stops and frees everything. */
-  dispose() {
-    this.#loading?.abort();
-    this.#renderer.setAnimationLoop(null);
-    this.#resizing.disconnect();
-    this.controls.dispose();
-    this.#replace(null);
-    this.#snapshots?.dispose();
-    this.#spark.dispose();
-    this.#renderer.dispose();
-    this.#renderer.forceContextLoss();
-    this.canvas.remove();
+  #tell(event, ...facts) {
+    for (const callback of this.#listeners[event]) callback(...facts);
+  }
+
+  #moved() {
+    this.invalidate();
+    this.#tell('move', this.pose());
   }
 
   #tick(now) {
     const seconds = Math.min((now - this.#lastTick) / 1000, LONGEST_FRAME);
     this.#lastTick = now;
     if (this.controls.update(seconds)) {
-      this.#flight = null;
+      this.#eye.halt();
+      this.camera.updateMatrixWorld();
       this.#moved();
     }
-    if (this.#flight) this.#fly(seconds);
-    for (const callback of this.#listeners.frame) callback(seconds);
-    if (this.#stale) this.#draw(now);
+    this.#eye.update(seconds);
+    this.#tell('frame', seconds);
+    this.#count(this.#stale, seconds);
+    if (this.#stale) this.#draw();
   }
 
-  #draw(now = 0) {
-    this.#stale = false;
-    this.#renderer.render(this.scene, this.camera);
-    const interval = now - this.#lastDrawn;
-    if (now && interval < 500) this.stats.fps += (1000 / Math.max(interval, 1) - this.stats.fps) * 0.1;
-    if (now) this.#lastDrawn = now;
-  }
-
-  #fly(seconds) {
-    const flight = this.#flight;
-    flight.past = Math.min(flight.past + seconds / flight.seconds, 1);
-    const eased = flight.past * flight.past * (3 - 2 * flight.past);
-    const { from, to } = flight;
-    const place = {
-      position: new Vector3().lerpVectors(from.position, to.position, eased),
-      quaternion: new Quaternion().slerpQuaternions(from.quaternion, to.quaternion, eased),
-    };
-    this.#place(place, from.fovY + (to.fovY - from.fovY) * eased);
-    if (flight.past === 1) this.#flight = null;
-  }
-
-  #place({ position, quaternion }, fovY) {
-    this.camera.position.copy(position);
-    this.camera.quaternion.copy(quaternion);
-    if (fovY) this.#fovY = fovY;
-    this.#focus();
-  }
-
-  /** The projection of the field of view, or of the camera that the view looks through. */
-  #focus() {
-    const { clientWidth: width, clientHeight: height } = this.container;
-    const unit = this.#medianDepth() ?? 1;
-    Object.assign(this.camera, { near: 0.01 * Math.min(unit, 1), far: 1000 * Math.max(unit, 1) });
-    const rect = this.frameRect();
-    if (rect) {
-      this.#fovY = poseOf(rect.camera, height).fovY;
-      this.camera.projectionMatrix.copy(this.projection(rect.camera, width, height));
-      this.camera.projectionMatrixInverse.copy(this.camera.projectionMatrix).invert();
-    }
-    this.camera.fov = (this.#fovY * 180) / Math.PI;
-    this.camera.aspect = width / Math.max(height, 1);
-    if (!rect) this.camera.updateProjectionMatrix();
-    this.#moved();
-  }
-
-  #moved() {
-    this.camera.updateMatrixWorld();
-    this.invalidate();
-    for (const callback of this.#listeners.move) callback(this.pose());
+  #count(draws, seconds) {
+    const rate = 1 / Math.max(seconds, 1e-3);
+    if (draws && this.#drewLastTick) this.stats.fps += (rate - this.stats.fps) * (this.stats.fps ? 0.1 : 1);
+    else if (!draws && !this.#drewLastTick) this.stats.fps = 0;
+    this.#drewLastTick = draws;
   }
 
   #resize() {
@@ -413,80 +341,35 @@ export class WorldView {
     if (!clientWidth || !clientHeight) return;
     this.#renderer.setPixelRatio(Math.min(devicePixelRatio, LARGEST_RATIO));
     this.#renderer.setSize(clientWidth, clientHeight, false);
-    this.#focus();
+    this.#eye.resize(clientWidth, clientHeight);
     this.#draw();
   }
 
-  // --- Where the scene is ------------------------------------------------------------------------------------------
-
-  #medianDepth() {
-    if (!this.#centres.length) return null;
-    const home = posed(this.home).position;
-    const depths = this.#centres.map((centre) => centre.distanceTo(home)).sort((a, b) => a - b);
-    return Math.max(depths[depths.length >> 1], 1e-6);
+  /** Stops and frees everything. */
+  dispose() {
+    this.#renderer.setAnimationLoop(null);
+    this.#resizing.disconnect();
+    this.controls.dispose();
+    this.clear();
+    this.#snapshots?.dispose();
+    this.#spark.dispose();
+    this.#renderer.dispose();
+    this.#renderer.forceContextLoss();
+    this.canvas.remove();
   }
-
-  /** Whether enough of the scene lies in front of a pose for it to be a place to start from. */
-  #isSeenFrom(pose) {
-    const { position, quaternion } = posed(pose);
-    const turn = quaternion.clone().invert();
-    const slope = Math.tan(pose.fovY / 2);
-    const seen = this.#centres.filter((centre) => {
-      const { x, y, z } = centre.clone().sub(position).applyQuaternion(turn);
-      return z < 0 && Math.abs(x) < -z * slope * 1.5 && Math.abs(y) < -z * slope;
-    });
-    return seen.length > 0.05 * this.#centres.length;
-  }
-
-  /** A pose from which the bulk of the scene is seen, along -z. */
-  #overview() {
-    const median = [0, 1, 2].map((axis) => {
-      const values = this.#centres.map((centre) => centre.getComponent(axis)).sort((a, b) => a - b);
-      return values[values.length >> 1];
-    });
-    const middle = new Vector3(...median);
-    const radii = this.#centres.map((centre) => centre.distanceTo(middle)).sort((a, b) => a - b);
-    const distance = (1.1 * radii[Math.floor(0.9 * radii.length)]) / Math.tan(ORIGIN.fovY / 2);
-    return { ...ORIGIN, position: [median[0], median[1], median[2] + distance] };
-  }
-
-  /** What was double-clicked moves to the middle. */
-  #lookAt({ offsetX, offsetY }) {
-    const x = (2 * offsetX) / this.container.clientWidth - 1;
-    const y = 1 - (2 * offsetY) / this.container.clientHeight;
-    const depth = this.depthAt(x, y);
-    if (depth === null) return;
-    const ray = new Vector3(x, y, 0.5).unproject(this.camera).sub(this.camera.position).normalize();
-    const ahead = new Vector3(0, 0, -1).applyQuaternion(this.camera.quaternion);
-    const turned = new Quaternion().setFromUnitVectors(ahead, ray).multiply(this.camera.quaternion);
-    this.setPose({ quaternion: [turned.w, turned.x, turned.y, turned.z] }, { seconds: 0.5 });
-  }
-}
-
-/**
- * Lets two views always look from the same place.
- * @param {WorldView} one
- * @param {WorldView} other follows at once
- * @returns {() => void} ends it
- */
-export function linkCameras(one, other) {
-  let following = false;
-  const follow = (leader, follower) => () => {
-    if (following) return;
-    following = true;
-    follower.setPose(leader.pose());
-    follower.controls.reach = leader.controls.reach;
-    follower.controls.up.copy(leader.controls.up);
-    following = false;
-  };
-  const ends = [one.onMove(follow(one, other)), other.onMove(follow(other, one))];
-  follow(one, other)();
-  return () => ends.forEach((end) => end());
 }
 
 function rendererOn(canvas) {
-  if (!canvas.getContext('webgl2', { alpha: true, antialias: false, premultipliedAlpha: true })) throw new NoWebGL();
-  const renderer = new WebGLRenderer({ canvas, antialias: false, alpha: true, context: canvas.getContext('webgl2') });
+  const context = canvas.getContext('webgl2', { alpha: true, antialias: false });
+  if (!context) throw new NoWebGL();
+  const renderer = new WebGLRenderer({ canvas, context });
   renderer.setClearColor(0x000000, 0);
   return renderer;
+}
+
+/** What is up for somebody who looks this way: y of the world, or the camera's own where it leans. */
+function upOf(quaternion) {
+  const right = new Vector3(1, 0, 0).applyQuaternion(quaternion);
+  const own = new Vector3(0, 1, 0).applyQuaternion(quaternion);
+  return Math.abs(right.y) > LEANING || own.y < LEANING ? own : new Vector3(0, 1, 0);
 }

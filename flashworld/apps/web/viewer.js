@@ -94,7 +94,7 @@ async function readPoses(poses, image) {
 }
 
 function fail(error) {
-  const text = words.errors[error.reason] ?? words.errors.damaged;
+  const text = words.errors[error.reason] ?? words.errors.unknown;
   console.warn(error.message ?? text);
   say('error', words.failed, text, view && error.reason !== 'lost' ? words.another : '');
 }

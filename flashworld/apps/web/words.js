@@ -34,6 +34,7 @@ const ENGLISH = {
     damaged: 'The file is damaged or of an unknown version. Download or export it again.',
     webgl: 'This browser offers no WebGL 2, which showing a world needs. Try a current browser with graphics acceleration.',
     lost: 'The graphics card stopped drawing, perhaps for want of memory. Load the page again.',
+    unknown: 'Something went wrong that should not. Load the page again.',
     poses: 'The cameras of this world could not be read, so the view starts elsewhere.',
   },
   keys: [
@@ -81,6 +82,7 @@ const CHINESE = {
     damaged: '文件已损坏或版本未知。请重新下载或导出。',
     webgl: '此浏览器不支持显示世界所需的 WebGL 2。请使用启用图形加速的新版浏览器。',
     lost: '显卡停止了绘制，可能是内存不足。请重新加载页面。',
+    unknown: '发生了意外错误。请重新加载页面。',
     poses: '无法读取此世界的相机，视图将从别处开始。',
   },
   keys: [
