@@ -1,0 +1,19 @@
+"""Scenes made one after the other for many askers: records, queue, workers. Read `flashworld.jobs.workshop` first."""
+
+from flashworld.jobs.job import Amounts, Job, JobError, JobProgress, NoJobError, NotNowError, QueueFullError
+from flashworld.jobs.limits import Limits
+from flashworld.jobs.making import Maker
+from flashworld.jobs.workshop import Workshop
+
+__all__ = [
+    "Amounts",
+    "Job",
+    "JobError",
+    "JobProgress",
+    "Limits",
+    "Maker",
+    "NoJobError",
+    "NotNowError",
+    "QueueFullError",
+    "Workshop",
+]

@@ -1,0 +1,141 @@
+"""`Crew`: the workers. Each has a maker, takes the job that has waited longest, makes it, and takes the next."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from flashworld.errors import Cancelled
+from flashworld.jobs.failures import in_words
+from flashworld.jobs.housekeeping import give_up, settle
+from flashworld.jobs.job import Job, JobProgress
+from flashworld.jobs.ledger import Ledger
+from flashworld.jobs.making import Maker
+from flashworld.jobs.pace import Pace
+from flashworld.jobs.shelf import Shelf
+from flashworld.request import parse_request
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Run:
+    """A job at work: where it is, and whether it is to stop."""
+
+    progress: JobProgress = field(default_factory=lambda: JobProgress("prepare"))
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Crew:
+    """One thread a maker. `changed` is told of every job that is not what it was, `completed` after each result."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        shelf: Shelf,
+        makers: Sequence[Maker],
+        changed: Callable[[str], None],
+        completed: Callable[[], None],
+    ):
+        self._ledger, self._shelf = ledger, shelf
+        self._changed, self._completed = changed, completed
+        self._runs: dict[str, Run] = {}
+        self._more_work = threading.Condition()
+        self._closing = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"maker-{index}", args=(maker,), daemon=True)
+            for index, maker in enumerate(makers)
+        ]
+        self.pace = Pace({})
+
+    def start(self) -> None:
+        """Begin to take jobs."""
+        for thread in self._threads:
+            thread.start()
+
+    def look(self) -> None:
+        """There is a job that waits."""
+        with self._more_work:
+            self._more_work.notify()
+
+    def stop(self, job_id: str) -> None:
+        """Stop a job within its step, if it is at work."""
+        if run := self._runs.get(job_id):
+            run.stop.set()
+
+    def progress(self) -> dict[str, JobProgress]:
+        """Where the jobs at work are."""
+        return {job_id: run.progress for job_id, run in list(self._runs.items())}
+
+    def close(self) -> None:
+        """Interrupt what runs and end all threads."""
+        self._closing.set()
+        for run in list(self._runs.values()):
+            run.stop.set()
+        with self._more_work:
+            self._more_work.notify_all()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+
+    def _work(self, maker: Maker) -> None:
+        while (taken := self._next()) is not None:
+            self._attempt(maker, *taken)
+
+    def _next(self) -> tuple[Job, Run] | None:
+        """Wait for the next job and take it; None at the end."""
+        with self._more_work:
+            while not self._closing.is_set():
+                with self._ledger.transaction():
+                    job = self._ledger.take_next(time.time())
+                    if job is not None:
+                        run = self._runs[job.id] = Run()
+                        return job, run
+                self._more_work.wait()
+        return None
+
+    def _attempt(self, maker: Maker, job: Job, run: Run) -> None:
+        """Make a job, and survive whatever happens meanwhile."""
+        self._changed(job.id)
+        try:
+            if self._made(maker, job, run):
+                settle(self._ledger, self._shelf, job)
+                self._completed()
+        except Exception:  # the ledger or the disk failed; the next start will find out what became of the job
+            log.exception("Job %s could not be recorded.", job.id)
+        finally:
+            # Repeated in the meantime, it may be another worker's already.
+            if self._runs.get(job.id) is run:
+                del self._runs[job.id]
+            self._changed(job.id)
+
+    def _made(self, maker: Maker, job: Job, run: Run) -> bool:
+        """Whether there is a result; if not, it is recorded why."""
+        try:
+            request = parse_request(self._shelf.request(job.id))
+            self._shelf.clear_previews(job.id)
+            summary = maker.make(
+                request,
+                job.exact_size,
+                self._shelf.begin(job.id),
+                lambda step: self._shelf.preview(job.id, step),
+                lambda progress: self._advance(job, run, progress),
+            )
+            self._shelf.publish(job.id, summary | {"finished_at": time.time()})
+        except Cancelled:
+            give_up(self._ledger, self._shelf, job, "interrupted" if self._closing.is_set() else "cancelled")
+        except Exception as error:  # whatever a model, a driver or a disk may raise ends one job, not the worker
+            log.exception("Job %s failed.", job.id)
+            give_up(self._ledger, self._shelf, job, "failed", in_words(error, str(self._shelf.place)))
+        else:
+            return True
+        return False
+
+    def _advance(self, job: Job, run: Run, progress: JobProgress) -> None:
+        """Hear of progress; stop the work if that is wished."""
+        if run.stop.is_set():
+            raise Cancelled
+        fraction = max(run.progress.fraction, self.pace.fraction(progress, job.amounts))
+        run.progress = replace(progress, fraction=fraction)
+        self._changed(job.id)
