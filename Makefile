@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTHON_OF_VENV = $(VENV)/bin/python
 INSTALLED = $(VENV)/.installed
 INSTALLED_DEV = $(VENV)/.installed-dev
-NODE_MODULES = tests/node/node_modules/.installed
+NODE_MODULES = tests/node/node_modules/.installed tools/vendor/node_modules/.installed
 
 # Tests that open our files in programs by others need those programs: node for `external`, chromium too for `browser`.
 NODE := $(shell command -v node)
@@ -48,7 +48,7 @@ bench: $(INSTALLED_DEV) ## Print the times of the rasteriser, the formats and a 
 	$(PYTHON_OF_VENV) -m benchmarks
 
 clean: ## Remove everything that make made
-	rm -rf $(VENV) $(OUT) build dist *.egg-info tests/node/node_modules \
+	rm -rf $(VENV) $(OUT) build dist *.egg-info tests/node/node_modules tools/vendor/node_modules \
 		.pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -60,6 +60,6 @@ $(INSTALLED_DEV): pyproject.toml tools/install
 	@tools/install $(VENV) dev
 	@touch $(INSTALLED) $@
 
-$(NODE_MODULES): tests/node/package-lock.json
-	@cd tests/node && npm ci --silent --no-audit --no-fund --ignore-scripts
+$(NODE_MODULES): %/node_modules/.installed: %/package-lock.json
+	@cd $* && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@

@@ -1,10 +1,19 @@
 // A headless Chromium and a server of files on this machine, for the tests that need a real browser.
+//
+// Scripts are started as `node SCRIPT CHROMIUM FOLDER`; FOLDER has their job.json. Nothing is fetched from elsewhere.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 import puppeteer from '../node/node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js';
+
+const [executablePath, given] = process.argv.slice(2);
+/** Files of this test. */
+export const folder = given;
+/** What the test asks for. */
+export const job = JSON.parse(readFileSync(join(folder, 'job.json'), 'utf8'));
+export const WEB = join(import.meta.dirname, '../../flashworld/apps/web');
 
 const TYPES = {
   '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.png': 'image/png',
@@ -39,11 +48,10 @@ export async function serve(folders, headers = {}) {
 
 /**
  * Runs `work` with a browser that has a profile of its own, and closes it whatever happens.
- * @param {string} executablePath
  * @param {(browser: import('puppeteer-core').Browser) => Promise<void>} work
  * @param {string[]} switches more of Chromium's
  */
-export async function withBrowser(executablePath, work, switches = []) {
+export async function withBrowser(work, switches = []) {
   const userDataDir = mkdtempSync(join(tmpdir(), 'chromium-'));
   const browser = await puppeteer.launch({ executablePath, userDataDir, args: [...SWITCHES, ...switches] });
   try {
@@ -52,4 +60,18 @@ export async function withBrowser(executablePath, work, switches = []) {
     await browser.close();
     rmSync(userDataDir, { recursive: true, force: true });
   }
+}
+
+/** A page that tells its troubles on stderr. */
+export async function pageOf(browser, viewport = { width: 640, height: 480 }) {
+  const page = await browser.newPage();
+  await page.setViewport(viewport);
+  page.on('console', (message) => console.error(message.text()));
+  page.on('pageerror', (error) => console.error(error.stack ?? String(error)));
+  return page;
+}
+
+/** Gives a result to the test. */
+export function answer(result) {
+  console.log(JSON.stringify(result));
 }

@@ -3,15 +3,12 @@
 Needs node, `npm ci` in tests/node, and a chromium; the marker `browser` selects it. Pictures stay in pytest's folder.
 """
 
-import json
 import math
-import shutil
-import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import browse
 from landmarks import around, landmarks, turncoat
 from PIL import Image
 
@@ -22,7 +19,6 @@ from flashworld.rendering import render
 
 pytestmark = pytest.mark.browser
 
-HERE = Path(__file__).parent
 SIDE = 256
 
 
@@ -54,20 +50,16 @@ VIEWS = {
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     """What Spark draws of every view, [height, width, 3] bytes."""
-    browsers = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    chromium = next((browser for browser in browsers if browser), None)
-    assert chromium, "Install chromium, or leave these tests out with -m 'not browser'."
-    assert (HERE.parent / "node/node_modules").is_dir(), "Run `npm ci --ignore-scripts` in tests/node first."
     folder = tmp_path_factory.mktemp("spark")
-    jobs = []
+    views = []
     for number, view in enumerate(VIEWS.values()):
         save(view.scene, folder / view.file)
         w, x, y, z = view.camera.quaternions[0].tolist()
-        jobs.append(
+        views.append(
             {
-                "scene": str(folder / view.file),
+                "scene": view.file,
                 "turn": view.file.endswith(".ply"),
-                "picture": str(folder / f"{number}.png"),
+                "picture": f"{number}.png",
                 "width": SIDE,
                 "height": SIDE,
                 "position": view.camera.positions[0].tolist(),
@@ -75,11 +67,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
                 "fovDegrees": math.degrees(2 * math.atan(0.5)),
             }
         )
-    (folder / "jobs.json").write_text(json.dumps(jobs))
-    command = ["node", HERE / "view.mjs", chromium, folder / "jobs.json"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=240)
-    assert result.returncode == 0, result.stderr
-    return {name: np.asarray(Image.open(job["picture"]).convert("RGB")) for name, job in zip(VIEWS, jobs, strict=True)}
+    browse("view.mjs", folder, views=views)
+    pictures = [np.asarray(Image.open(folder / view["picture"]).convert("RGB")) for view in views]
+    return dict(zip(VIEWS, pictures, strict=True))
 
 
 @pytest.mark.parametrize("name", VIEWS)
