@@ -62,8 +62,9 @@ def command(**options: Any) -> None:
 
 
 def _run(options: dict[str, Any]) -> None:
-    from flashworld.apps.studio import Settings, create_app
+    from flashworld.apps.studio.application import create_app
     from flashworld.apps.studio.server import serve
+    from flashworld.apps.studio.settings import Settings
     from flashworld.jobs import Limits, Workshop
 
     click.echo("Starting; this takes a few seconds …")

@@ -1,6 +1,5 @@
 """What this server offers: health, the machine, its limits, its own description."""
 
-from dataclasses import astuple
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -8,7 +7,6 @@ from flask import Blueprint, Response, jsonify
 
 from flashworld.apps.studio.openapi import describe
 from flashworld.jobs import Workshop
-from flashworld.models.offload import Offloading
 from flashworld.rendering import choose
 from flashworld.request import picture
 from flashworld.request.parsing import MAX_REQUEST_BYTES
@@ -23,7 +21,7 @@ PRESETS = (
 )
 
 
-def blueprint(workshop: Workshop, offloading: Offloading | None = None) -> Blueprint:
+def blueprint(workshop: Workshop) -> Blueprint:
     """The routes."""
     routes = Blueprint("machine", __name__, url_prefix="/api")
     maker = workshop.makers[0]
@@ -42,7 +40,7 @@ def blueprint(workshop: Workshop, offloading: Offloading | None = None) -> Bluep
 
     @routes.get("/machine")
     def machine() -> Response:
-        return jsonify(_machine(workshop, offloading or Offloading()))
+        return jsonify(_machine(workshop))
 
     @routes.get("/openapi.json")
     def description() -> Response:
@@ -59,21 +57,15 @@ def own_version() -> str:
         return "0"
 
 
-def _machine(workshop: Workshop, offloading: Offloading) -> dict[str, Any]:
+def _machine(workshop: Workshop) -> dict[str, Any]:
     maker, limits = workshop.makers[0], workshop.limits
     model = maker.model
     native = None if model.config.native is None else list(model.config.native)
-    text_encoder, decoders, transformer = astuple(offloading)
     return {
         "models": [{"name": model.name, "trained": model.trained, "weights": model.weights, "native_size": native}],
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
         "rasteriser": choose(maker.rasteriser, model.device),
-        "memory": {
-            "offload_t5": text_encoder,
-            "offload_vae": decoders,
-            "offload_transformer_during_vae": transformer,
-        },
         "max_concurrent": len(workshop.makers),
         "steps": len(model.config.denoising_steps),
         "native_size": native,
