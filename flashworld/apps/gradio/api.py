@@ -1,0 +1,123 @@
+"""The documented interface: `/generate_scene` with the guide's four arguments, and the same with all options."""
+
+from typing import Any
+
+import gradio as gr
+
+from flashworld.apps.gradio.order import picture_of, take_order
+from flashworld.apps.gradio.serving import Finished, Service, serve, summary
+from flashworld.apps.gradio.troubles import sentence_for
+
+Picture = dict | str | None
+
+
+def offer(service: Service, **queue: Any) -> None:
+    """Add the endpoints to the page that is being built; `queue` says how they line up."""
+
+    def generate_scene(
+        image_prompt: Picture,
+        text_prompt: str,
+        camera_json: str | dict,
+        resolution: str | list,
+        request: gr.Request,
+    ) -> tuple[gr.FileData, str]:
+        """Make a 3D scene and return it as a PLY file, with a message of counts and times.
+
+        Args:
+            image_prompt: the picture: an uploaded file (`handle_file(...)` of gradio_client), a data URL, base64, or
+                null for none.
+            text_prompt: a sentence that says what is to be seen; may be empty if there is a picture.
+            camera_json: the camera path as JSON, {"cameras": [{"quaternion": [w, x, y, z], "position": [x, y, z],
+                "fx": 352.0, "fy": 352.0, "cx": 352.0, "cy": 240.0}]}; `seed` and `image_index` may stand beside.
+            resolution: frames x height x width, such as 24x480x704 or [24, 480, 704].
+        """
+        return _scene(service, request, image_prompt, text_prompt, camera_json, resolution)
+
+    def generate_scene_with_options(
+        image_prompt: Picture,
+        text_prompt: str,
+        camera_json: str | dict,
+        resolution: str | list = "24x480x704",
+        seed: int | None = None,
+        image_index: int = 0,
+        video: bool = False,
+        request: gr.Request | None = None,
+    ) -> tuple[gr.FileData, str, gr.FileData, gr.FileData | None, gr.FileData]:
+        """Make a 3D scene and return its PLY, a message, its SPZ, the video if asked for, and the replay record.
+
+        Args:
+            image_prompt: as for /generate_scene.
+            text_prompt: as for /generate_scene.
+            camera_json: as for /generate_scene.
+            resolution: as for /generate_scene.
+            seed: the same number gives the same scene; null draws one.
+            image_index: the frame that the picture shows, from 0.
+            video: whether the flight along the path is filmed.
+        """
+        files: dict[str, gr.FileData] = {}
+        ply, message = _scene(
+            service,
+            request,
+            image_prompt,
+            text_prompt,
+            camera_json,
+            resolution,
+            files=files,
+            seed=seed,
+            image_index=image_index,
+            video=video,
+        )
+        return ply, message, files["spz"], files.get("mp4"), files["record"]
+
+    gr.api(generate_scene, api_name="generate_scene", **queue)
+    gr.api(generate_scene_with_options, api_name="generate_scene_with_options", **queue)
+
+
+def _scene(
+    service: Service,
+    request: gr.Request | None,
+    image_prompt: Any,
+    text_prompt: Any,
+    camera_json: Any,
+    resolution: Any,
+    *,
+    files: dict[str, gr.FileData] | None = None,
+    video: bool = False,
+    **options: Any,
+) -> tuple[gr.FileData, str]:
+    files = {} if files is None else files
+    try:
+        order = take_order(
+            service.maker,
+            _picture(image_prompt),
+            text_prompt,
+            camera_json,
+            resolution,
+            video=video,
+            **options,
+        )
+        finished = _drain(service, order, visitor_of(request), files)
+    except Exception as error:
+        raise gr.Error(sentence_for(error), print_exception=False) from None
+    return files["ply"], summary(finished)
+
+
+def _drain(service: Service, order: Any, visitor: str, files: dict[str, gr.FileData]) -> Finished:
+    for news in serve(service, order, visitor):
+        if isinstance(news, Finished):
+            return news
+        if hasattr(news, "kind"):
+            files[news.kind] = gr.FileData(path=str(news.path), orig_name=news.path.name)
+    raise AssertionError("serving ends with its result or with an error")
+
+
+def _picture(given: Any) -> Any:
+    """A file that Gradio has stored and checked to be an uploaded one, or what was sent instead."""
+    if isinstance(given, dict):
+        return given.get("url") if str(given.get("url")).startswith("data:") else picture_of(given.get("path"))
+    return given
+
+
+def visitor_of(request: gr.Request | None) -> str:
+    """Who asks: one browser tab or one client."""
+    return (request.session_hash if request else None) or "without a session"

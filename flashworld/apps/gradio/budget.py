@@ -1,0 +1,101 @@
+"""How many seconds of a GPU a scene needs, and what to change if that is too many.
+
+ZeroGPU grants a call some seconds, ends it when they are over, and lets short requests pass first; a visitor's daily
+quota is minutes. So we ask for what a request needs, never for more than `MOST_SECONDS`, and refuse what cannot fit
+before any of it is spent.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from flashworld.errors import RequestError
+from flashworld.models.config import ModelConfig
+from flashworld.placement import RESIDENT, Card, Plan
+from flashworld.planner import Size, predict
+
+BASE_SECONDS = 15
+"""Granted to a full scene of the published model: 24 views of 480 x 704 pixels in four steps, with its video."""
+
+LEAST_SECONDS = 5
+MOST_SECONDS = 60
+MOST_FRAMES = 24
+MOST_PIXELS = 480 * 704
+
+ZEROGPU = Card(
+    name="half of an RTX Pro 6000 Blackwell",
+    total=48 * 2**30,
+    free=48 * 2**30,
+    fp8_product=True,
+    matrix_rate=94 * 1024 * 2.3e9,
+)
+"""What a call gets by default: half of the 188 multiprocessors; 1024 operations each in a cycle, as the card's data sheet."""
+
+START_SECONDS = 3.0
+"""Of a worker that is new: a process, CUDA, the weights' way to the GPU."""
+
+TEXT_ON_CPU_SECONDS = 8.0
+"""Of the text encoder if it works on the CPU: the GPU waits for it."""
+
+MARGIN = 1.5
+"""Between the prediction for a warm scene and what is asked for: a call that is cut off helps nobody."""
+
+SECONDS_PER_MEGAPIXEL = {"hand over": 0.12, "video": 0.02}
+"""To leave the GPU's process through a file, for all views together; and to film, for each picture."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What decides how long a GPU is needed: the model (and so its steps), where it rests, the sizes, the video."""
+
+    config: ModelConfig
+    plan: Plan
+    size: Size
+    video_pictures: int
+
+
+def seconds_for(work: Workload) -> float:
+    """The GPU seconds that a workload takes at most."""
+    scene = predict(work.plan, ZEROGPU, work.config, work.size).seconds
+    picture = work.size.height * work.size.width / 1e6
+    hand_over = SECONDS_PER_MEGAPIXEL["hand over"] * work.size.frames * picture
+    video = SECONDS_PER_MEGAPIXEL["video"] * work.video_pictures * picture
+    text = TEXT_ON_CPU_SECONDS * (work.plan.text_encoder == "host")
+    return START_SECONDS + text + MARGIN * scene + hand_over + video
+
+
+def duration(work: Workload) -> int:
+    """Whole seconds to ask ZeroGPU for, from `LEAST_SECONDS` to `MOST_SECONDS`."""
+    return min(max(math.ceil(seconds_for(work)), LEAST_SECONDS), MOST_SECONDS)
+
+
+def check_fits(work: Workload) -> None:
+    """Refuse a workload that no call can hold.
+
+    Raises:
+        RequestError: It takes longer than `MOST_SECONDS`; the sentence says which change would make it fit.
+    """
+    if seconds_for(work) <= MOST_SECONDS:
+        return
+    remedy = next((words for lighter, words in _lighter(work) if seconds_for(lighter) <= MOST_SECONDS), None)
+    advice = f"It fits with {remedy}." if remedy else "Ask for fewer frames and a lower resolution."
+    raise RequestError(
+        [
+            f"resolution: this scene needs about {math.ceil(seconds_for(work))} seconds of GPU, and one call has at "
+            f"most {MOST_SECONDS}. {advice}"
+        ]
+    )
+
+
+def _lighter(work: Workload) -> Iterator[tuple[Workload, str]]:
+    """Smaller workloads and how they differ, the least change first."""
+    if work.video_pictures:
+        yield replace(work, video_pictures=0), "no video"
+    size = work.size
+    for frames in range(size.frames - 1, 1, -1):
+        yield replace(work, size=replace(size, frames=frames)), f"{frames} frames"
+    for share in (0.75, 0.5, 0.25):
+        height, width = (max(64, round(share * side / 32) * 32) for side in (size.height, size.width))
+        yield replace(work, size=replace(size, height=height, width=width)), f"pictures of {height}x{width}"
+    if work.plan != RESIDENT:
+        yield replace(work, plan=RESIDENT), "nothing offloaded"

@@ -1,0 +1,199 @@
+"""The page: who hears of which click. Components are laid out in `flashworld.apps.gradio.layout`."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from flashworld.apps.gradio import api, pieces, published
+from flashworld.apps.gradio.budget import MOST_FRAMES, duration
+from flashworld.apps.gradio.gallery import EXAMPLES, Example, ReadyPath, examples, ready_paths
+from flashworld.apps.gradio.layout import SIZES, Page, amount_of, lay_out
+from flashworld.apps.gradio.order import picture_of, take_order, workload_of
+from flashworld.apps.gradio.paths import from_files, from_template
+from flashworld.apps.gradio.serving import Finished, Ready, Service, serve, summary
+from flashworld.apps.gradio.troubles import sentence_for
+from flashworld.apps.gradio.versions import PRIVATE, blocks_with_style
+from flashworld.errors import FlashWorldError
+from flashworld.events import Progress
+
+AT_ONCE = {"concurrency_id": "gpu", "concurrency_limit": 1}
+"""All doors stand in one queue, first come, first served."""
+
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
+"""For events that are over before anyone would look."""
+
+
+def build(service: Service) -> tuple[gr.Blocks, dict[str, Any]]:
+    """The whole page with its interfaces, and what else `launch` has to be given."""
+    drawings = service.shelf.root / "drawings"
+    gr.set_static_paths([pieces.WEB, EXAMPLES, drawings])
+    paths = ready_paths(drawings)
+    shown = examples(drawings)
+    theme = gr.themes.Soft(primary_hue="blue", secondary_hue="emerald", neutral_hue="slate", radius_size="lg")
+    blocks, style = blocks_with_style(
+        "FlashWorld", theme, Path(__file__).parent / "page.css", analytics_enabled=False, fill_width=True
+    )
+    with blocks:
+        page = lay_out(service.maker, paths, shown)
+        _choose_paths(page, paths)
+        _choose_examples(page, shown)
+        _choose_options(page, service)
+        _generate(page, service)
+        api.offer(service, **AT_ONCE)
+        published.offer(service, **AT_ONCE)
+    blocks.queue(max_size=64)
+    return blocks, style
+
+
+def _choose_paths(page: Page, paths: list[ReadyPath]) -> None:
+    """Whatever makes a path fills the text; the text is drawn."""
+    tools, text = page.path_tools, page.inputs.path
+
+    def pick(event: gr.SelectData) -> str:
+        return paths[event.index].text
+
+    def move(name: str, amount: float, fov: float, easing: str, size: str, frames: int) -> Any:
+        try:
+            return from_template(name, amount, fov, easing, max(int(frames), 2), SIZES[size])
+        except FlashWorldError as error:
+            gr.Warning(str(error))
+            return gr.skip()
+
+    def read(files: list[str] | None) -> Any:
+        if not files:
+            return gr.skip()
+        try:
+            return from_files(files)
+        except FlashWorldError as error:
+            gr.Warning(str(error))
+            return gr.skip()
+
+    settings = [tools.movement, tools.amount, tools.fov, tools.easing, page.inputs.size, page.inputs.frames]
+    tools.gallery.select(pick, None, text, **QUIET)
+    tools.movement.input(lambda name: gr.Slider(**amount_of(name)), tools.movement, tools.amount, **QUIET).then(
+        move, settings, text, **QUIET
+    )
+    for slider in (tools.amount, tools.fov):
+        slider.release(move, settings, text, **QUIET)
+    tools.easing.input(move, settings, text, **QUIET)
+    tools.file.upload(read, tools.file, text, **QUIET)
+    text.change(pieces.drawing, text, tools.drawing, **{**QUIET, "trigger_mode": "always_last"})
+
+
+def _choose_examples(page: Page, shown: list[Example]) -> None:
+    def pick(event: gr.SelectData) -> tuple[str | None, str, str]:
+        example = shown[event.index]
+        return (str(example.picture) if example.picture else None), example.prompt, example.path
+
+    inputs = page.inputs
+    page.examples.select(pick, None, [inputs.picture, inputs.prompt, inputs.path], **QUIET)
+
+
+def _choose_options(page: Page, service: Service) -> None:
+    inputs = page.inputs
+    page.buttons.dice.click(lambda: secrets.randbelow(2**31), None, inputs.seed, **QUIET)
+    inputs.frames.change(
+        lambda frames: gr.Slider(maximum=max(int(frames) - 1, 1)), inputs.frames, inputs.image_index, **QUIET
+    )
+    if not service.maker.hosted:
+        return
+
+    def ask(size: str, frames: int, video: bool) -> str:
+        return pieces.cost(duration(workload_of(service.maker, (int(frames), *SIZES[size]), video=video)))
+
+    asked = [inputs.size, inputs.frames, inputs.video]
+    for component in asked:
+        component.change(ask, asked, page.cost, **QUIET)
+    page.cost.value = ask(next(iter(SIZES)), MOST_FRAMES, True)
+
+
+def _generate(page: Page, service: Service) -> None:
+    """From the click to the files; Stop ends it at the next piece of news."""
+    inputs, outputs, buttons = page.inputs, page.outputs, page.buttons
+
+    def begin() -> dict[Any, Any]:
+        return {outputs.status: pieces.waiting(), buttons.generate: _active(False), buttons.stop: _active(True)}
+
+    def run(
+        picture: str | None,
+        prompt: str,
+        path: str,
+        size: str,
+        frames: int,
+        seed: float | None,
+        image_index: int,
+        video: bool,
+        request: gr.Request,
+    ) -> Iterator[dict[Any, Any]]:
+        try:
+            order = take_order(
+                service.maker,
+                picture_of(picture),
+                prompt,
+                path,
+                [int(frames), *SIZES[size]],
+                seed=None if seed is None else int(seed),
+                image_index=min(int(image_index), int(frames) - 1),
+                video=video,
+            )
+            yield from _tell(page, serve(service, order, api.visitor_of(request)))
+        except Exception as error:
+            yield {outputs.status: pieces.failure(sentence_for(error))}
+
+    def end() -> dict[Any, Any]:
+        return {buttons.generate: _active(True), buttons.stop: _active(False)}
+
+    def stopped() -> dict[Any, Any]:
+        return {outputs.status: pieces.stopped(), **end()}
+
+    asked = [
+        inputs.picture,
+        inputs.prompt,
+        inputs.path,
+        inputs.size,
+        inputs.frames,
+        inputs.seed,
+        inputs.image_index,
+        inputs.video,
+    ]
+    told = [outputs.status, outputs.view, outputs.video, outputs.ply, outputs.spz, outputs.record]
+    switched = [buttons.generate, buttons.stop]
+    running = buttons.generate.click(begin, None, [outputs.status, *switched], **QUIET).then(
+        run,
+        asked,
+        told,
+        show_progress="minimal",
+        show_progress_on=outputs.status,
+        **AT_ONCE,
+        **PRIVATE,
+    )
+    running.then(end, None, switched, **QUIET)
+    buttons.stop.click(stopped, None, [outputs.status, *switched], cancels=[running], **QUIET)
+
+
+def _tell(page: Page, told: Iterator[Progress | Ready | Finished]) -> Iterator[dict[Any, Any]]:
+    """News of a scene as changes of the page; each file shows as soon as it is there."""
+    outputs = page.outputs
+    files: dict[str, Path] = {}
+    buttons = {"ply": outputs.ply, "spz": outputs.spz, "record": outputs.record}
+    yield {outputs.video: None} | {button: gr.DownloadButton(interactive=False) for button in buttons.values()}
+    for news in told:
+        if isinstance(news, Progress):
+            yield {outputs.status: pieces.progress(news)}
+        elif isinstance(news, Finished):
+            yield {outputs.status: pieces.finished(summary(news))}
+        else:
+            files[news.kind] = news.path
+            if news.kind == "spz":
+                yield {outputs.view: pieces.view(files["spz"], files["poses"])}
+            if news.kind in buttons:
+                yield {buttons[news.kind]: gr.DownloadButton(value=str(news.path), interactive=True)}
+            if news.kind == "mp4":
+                yield {outputs.video: str(news.path)}
+
+
+def _active(value: bool) -> Any:
+    return gr.Button(interactive=value)

@@ -1,0 +1,121 @@
+"""Camera paths as the page handles them: always a JSON text, whether from a movement, a file or a person's hand."""
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from flashworld.cameras import Cameras, from_views, normalise, resample
+from flashworld.cameras.files import own, read_path
+from flashworld.cameras.templates import make_path
+from flashworld.errors import FormatError
+from flashworld.request import parse_path, stated_size
+
+COLMAP = ("cameras.txt", "images.txt")
+MOST_FILE_BYTES = 4_000_000
+MOST_CAMERAS = 1024
+
+
+@dataclass(frozen=True)
+class ShownPath:
+    """A path for drawing: its cameras in the first one's axes, all within a unit of it, and what there is to note."""
+
+    cameras: Cameras
+    aspect: float
+    notes: tuple[str, ...]
+
+
+def from_template(name: str, amount: float, fov: float, easing: str, frames: int, size: tuple[int, int]) -> str:
+    """The path of a movement, for pictures of `size` (height, width).
+
+    Raises:
+        RequestError: A number is out of range.
+    """
+    return own.to_text(make_path(name, amount, frames, fov, *size, easing), *size)
+
+
+def from_files(files: list[str]) -> str:
+    """The path in an uploaded file: ours, a request, nerfstudio's transforms.json, or COLMAP's two text files.
+
+    Raises:
+        FormatError: None of these.
+        RequestError: Ours, with faults.
+    """
+    paths = [Path(file) for file in files]
+    if sum(path.stat().st_size for path in paths) > MOST_FILE_BYTES:
+        raise FormatError(f"The file is larger than any path needs; {MOST_FILE_BYTES // 10**6} MB are allowed.")
+    names = {path.name: path for path in paths}
+    if names.keys() >= set(COLMAP):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in COLMAP:
+                shutil.copyfile(names[name], Path(folder) / name)
+            return _text(read_path(folder), *_colmap_size(names["cameras.txt"]))
+    if len(paths) != 1 or paths[0].suffix.lower() != ".json":
+        raise FormatError("Give one .json file, or COLMAP's cameras.txt and images.txt together.")
+    content = paths[0].read_text(encoding="utf-8-sig", errors="replace")
+    if '"transform_matrix"' in content:
+        return _text(read_path(paths[0]), *_nerfstudio_size(content))
+    path = parse_path(_inner_request(content))
+    size = (path.height, path.width) if path.height and path.width else stated_size(path.cameras) or (480, 704)
+    return _text(from_views(path.cameras, round(size[0]), round(size[1])), round(size[0]), round(size[1]))
+
+
+def shown(text: str) -> ShownPath:
+    """A path's text, made ready to be drawn.
+
+    Raises:
+        RequestError: A fault for each sentence.
+    """
+    path = parse_path(text)
+    stated = stated_size(path.cameras) or (480.0, 704.0)
+    height, width = path.height or round(stated[0]) or 480, path.width or round(stated[1]) or 704
+    cameras = from_views(path.cameras, height, width)
+    relative, _ = normalise(Cameras.from_vectors(cameras.vectors()[None]))
+    return ShownPath(relative[0], width / height, tuple(_notes(cameras)))
+
+
+def _notes(cameras: Cameras) -> list[str]:
+    travel = (cameras.positions[1:] - cameras.positions[:-1]).norm(dim=-1)
+    notes = [f"{len(cameras)} camera{'s' * (len(cameras) > 1)}"]
+    if len(cameras) == 1:
+        notes.append("stands still")
+    elif travel.sum() < 1e-6:
+        notes.append("only turns: there is little depth to see without travel")
+    else:
+        notes.append(f"{travel.sum().item():.3g} units of way")
+    return notes
+
+
+def _inner_request(content: str) -> str:
+    """A record holds the request that made it."""
+    try:
+        fields = json.loads(content)
+    except (ValueError, RecursionError):
+        return content
+    inner = fields.get("request") if isinstance(fields, dict) else None
+    return json.dumps(inner) if isinstance(inner, dict) else content
+
+
+def _text(cameras: Cameras, height: int, width: int) -> str:
+    if len(cameras) > MOST_CAMERAS:
+        cameras = resample(cameras, torch.linspace(0, 1, MOST_CAMERAS))
+    return own.to_text(cameras, height, width)
+
+
+def _nerfstudio_size(content: str) -> tuple[int, int]:
+    fields = json.loads(content)
+    first = {**fields, **fields["frames"][0]} if fields.get("frames") else fields
+    try:
+        height, width = (int(first.get(side) or 2 * first[middle]) for side, middle in (("h", "cy"), ("w", "cx")))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise FormatError("transforms.json does not say the size of its pictures (w, h).") from None
+    return height, width
+
+
+def _colmap_size(cameras: Path) -> tuple[int, int]:
+    lines = (line.split() for line in cameras.read_text(encoding="utf-8-sig", errors="replace").splitlines())
+    words = next(words for words in lines if len(words) > 4 and words[0].isdigit())
+    return int(words[3]), int(words[2])

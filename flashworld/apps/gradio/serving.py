@@ -1,0 +1,116 @@
+"""From an order to files on the shelf: the GPU call, then everything that needs no GPU, told as it happens."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from flashworld.apps.gradio.order import PICTURES_PER_STEP, Maker, Order
+from flashworld.apps.gradio.shelf import Place, Shelf
+from flashworld.apps.gradio.troubles import WorkFailed
+from flashworld.apps.gradio.work import FLIGHT, SCENE, Delivered, Failed, Told, flight_of, take_over
+from flashworld.cameras import to_path
+from flashworld.events import Progress
+from flashworld.formats import write_video
+from flashworld.generation import Scene
+
+OnGpu = Callable[[Order, str], Iterator[Told]]
+
+VIDEO_FPS = 24
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A file of the result is there: `kind` is record, spz, poses, ply or mp4."""
+
+    kind: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Everything is there. `gpu_seconds` passed in the GPU call, `file_seconds` after it."""
+
+    place: Place
+    scene: Scene
+    gaussians_written: int
+    gpu_seconds: float
+    file_seconds: float
+
+
+@dataclass(frozen=True)
+class Service:
+    """What all doors of the Space share: who makes scenes, the GPU call, and the shelf of results."""
+
+    maker: Maker
+    on_gpu: OnGpu
+    shelf: Shelf
+
+
+def serve(service: Service, order: Order, visitor: str) -> Iterator[Progress | Ready | Finished]:
+    """Make an order; tell its progress, each file when it is there, and the end. Closing the iterator stops the work.
+
+    Raises:
+        WorkFailed: The GPU's part told of a failure.
+        FlashWorldError: The disk is full.
+    """
+    place = service.shelf.open(visitor)
+    done = False
+    try:
+        started = perf_counter()
+        record = None
+        with closing(service.on_gpu(order, str(place.path))) as told:
+            for news in told:
+                if isinstance(news, Progress):
+                    yield news
+                elif isinstance(news, Failed):
+                    raise WorkFailed(news)
+                elif isinstance(news, Delivered):
+                    record = news.record
+        if record is None:
+            raise WorkFailed(Failed("GPU task aborted", "the GPU's part ended without a scene"))
+        gpu_seconds = perf_counter() - started
+        scene = take_over(place.path, order, record)
+        written = yield from _write(scene, order, place.path)
+        (place.path / SCENE).unlink()
+        (place.path / FLIGHT).unlink(missing_ok=True)
+        done = True
+        service.shelf.close(place, keep=True)
+        yield Finished(place, scene, written, gpu_seconds, perf_counter() - started - gpu_seconds)
+    finally:
+        if not done:
+            service.shelf.close(place, keep=False)
+
+
+def _write(scene: Scene, order: Order, folder: Path) -> Iterator[Progress | Ready]:
+    """The files, those that show something first; the number of Gaussians is what the generator returns."""
+    record, poses = folder / "record.json", folder / "poses.json"
+    scene.record.save(record)
+    poses.write_text(to_path(scene.cameras, scene.height, scene.width).to_json(), encoding="utf-8")
+    yield Ready("record", record)
+    yield Ready("poses", poses)
+    written = 0
+    for number, kind in enumerate(("spz", "ply")):
+        yield Progress("write", number, 2)
+        written = scene.save(folder / f"flashworld.{kind}")
+        yield Ready(kind, folder / f"flashworld.{kind}")
+    if order.video:
+        yield Progress("encode", 0, 1)
+        pictures = flight_of(folder)
+        write_video(folder / "flight.mp4", pictures, VIDEO_FPS, len(pictures))
+        yield Ready("mp4", folder / "flight.mp4")
+    return written
+
+
+def summary(finished: Finished) -> str:
+    """The status line of a result: counts, times, what made it."""
+    record = finished.scene.record
+    frames, height, width = record.request.resolution
+    untrained = "" if record.trained else " (untrained: its scenes look like coloured fog)"
+    stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in record.seconds.items())
+    return (
+        f"{finished.gaussians_written:,} Gaussians from {frames} views of {height}x{width}, seed {record.request.seed}. "
+        f"{finished.gpu_seconds:.1f} s for the scene ({stages}), {finished.file_seconds:.1f} s for its files. "
+        f"Model {record.model}{untrained} on {record.device}, rasteriser {record.rasteriser}."
+    )

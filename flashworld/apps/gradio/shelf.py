@@ -1,0 +1,133 @@
+"""Where results wait for their visitors, for a while.
+
+A result is a folder with a name that nobody can guess. It goes when it is old, when its visitor has newer ones, when
+the shelf is full, or when asked. Nothing is ever deleted that was not put here by this program.
+"""
+
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from flashworld.errors import FormatError
+
+UPLOAD = re.compile(r"[0-9a-f]{64}")
+"""Gradio stores an uploaded file in a folder that is named by the hash of its content."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How long and how much. `uploads` are the files that visitors send in."""
+
+    seconds: float = 3600.0
+    per_visitor: int = 4
+    gigabytes: float = 20.0
+    upload_gigabytes: float = 4.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A result's folder, its name, and whose it is."""
+
+    id: str
+    path: Path
+    visitor: str
+    since: float
+
+
+class Shelf:
+    """All results of a running program, under one folder that is its own."""
+
+    def __init__(self, root: Path, rules: Rules | None = None):
+        self.root = root
+        self.rules = rules or Rules()
+        self._places: OrderedDict[str, Place] = OrderedDict()
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+        (root / "results").mkdir(parents=True, exist_ok=True)
+
+    def open(self, visitor: str) -> Place:
+        """A new, empty place. It is busy, and so never removed, until `close`.
+
+        Raises:
+            FormatError: The shelf is full of results that are still being made.
+        """
+        self.tidy()
+        if self._size() > self.rules.gigabytes * 1e9:
+            raise FormatError("The disk of this Space is full at the moment; try again in some minutes.")
+        name = secrets.token_hex(16)
+        place = Place(name, self.root / "results" / name, visitor, time.time())
+        place.path.mkdir()
+        with self._lock:
+            self._places[name] = place
+            self._busy.add(name)
+        return place
+
+    def close(self, place: Place, *, keep: bool) -> None:
+        """The work on a place has ended; without `keep` it is removed."""
+        with self._lock:
+            self._busy.discard(place.id)
+        if keep:
+            self.tidy()
+        else:
+            self.remove(place.id)
+
+    def find(self, name: object) -> Place | None:
+        """The place of that name if there is one. A name is looked up among those given out, never joined to a path."""
+        with self._lock:
+            place = self._places.get(name) if isinstance(name, str) else None
+            return None if place is None or place.id in self._busy else place
+
+    def remove(self, name: object) -> list[str]:
+        """Delete a place and return the names of its files; nothing if there is no such place."""
+        with self._lock:
+            if not isinstance(name, str) or name in self._busy or name not in self._places:
+                return []
+            place = self._places.pop(name)
+        names = sorted(file.name for file in place.path.glob("*"))
+        shutil.rmtree(place.path, ignore_errors=True)
+        return names
+
+    def tidy(self) -> None:
+        """Remove what is too old, a visitor's oldest beyond their share, then the oldest while the shelf is too full."""
+        now = time.time()
+        with self._lock:
+            free = [place for place in self._places.values() if place.id not in self._busy]
+        mine: dict[str, int] = {}
+        for place in reversed(free):
+            mine[place.visitor] = mine.get(place.visitor, 0) + 1
+            if now - place.since > self.rules.seconds or mine[place.visitor] > self.rules.per_visitor:
+                self.remove(place.id)
+        for place in free:
+            if self._size() <= self.rules.gigabytes * 1e9:
+                break
+            self.remove(place.id)
+        self._tidy_uploads(now)
+
+    def _size(self) -> int:
+        return sum(_bytes_in(self.root / "results" / name) for name in list(self._places))
+
+    def _tidy_uploads(self, now: float) -> None:
+        folders = [folder for folder in self.root.iterdir() if UPLOAD.fullmatch(folder.name)]
+        aged = sorted((folder.stat().st_ctime, folder) for folder in folders if folder.is_dir())
+        sizes = {folder: _bytes_in(folder) for _, folder in aged}
+        total = sum(sizes.values())
+        for since, folder in aged:
+            if now - since > self.rules.seconds or total > self.rules.upload_gigabytes * 1e9:
+                total -= sizes[folder]
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _bytes_in(folder: Path) -> int:
+    """Files may go while they are counted."""
+    total = 0
+    for file in folder.glob("*"):
+        try:
+            total += file.stat().st_size
+        except FileNotFoundError:
+            continue
+    return total
