@@ -1,4 +1,4 @@
-"""The one file by others: it is what its build makes, its licences are told, and the pages fetch nothing from elsewhere."""
+"""The one file by others: it is what its build makes, and its licences are told. Pages fetch nothing from afar."""
 
 import json
 import re

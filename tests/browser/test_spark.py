@@ -67,7 +67,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
                 "fovDegrees": math.degrees(2 * math.atan(0.5)),
             }
         )
-    browse("view.mjs", folder, views=views)
+    browse("spark.mjs", folder, views=views)
     pictures = [np.asarray(Image.open(folder / view["picture"]).convert("RGB")) for view in views]
     return dict(zip(VIEWS, pictures, strict=True))
 

@@ -1,0 +1,138 @@
+// Uses the Space's page as a visitor does, in headless Chromium, and tells what happened as JSON.
+//
+// Usage: node gradio.mjs CHROMIUM VISIT.json, where VISIT.json is
+//   {url, folder, picture, prompt, size, frames, movement, width, height, dark, stages}
+// `picture` is a file or null; `size` and `movement` are options as the page shows them, or null to leave what is there.
+// Pictures of the page go to `folder`: empty.png, filled.png, result.png (whole page), view.png (the 3D view's canvas).
+
+import { mkdtempSync, rmSync, writeFileSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import puppeteer from '../node/node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js';
+
+const [chromium, visitFile] = process.argv.slice(2);
+const visit = JSON.parse(readFileSync(visitFile, 'utf8'));
+const profile = mkdtempSync(join(tmpdir(), 'space-'));
+const browser = await puppeteer.launch({
+  executablePath: chromium,
+  userDataDir: profile,
+  args: [
+    '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    '--autoplay-policy=no-user-gesture-required',
+  ],
+});
+const errors = [];
+try {
+  const page = await browser.newPage();
+  await page.setViewport({ width: visit.width, height: visit.height, deviceScaleFactor: visit.scale ?? 1 });
+  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: visit.dark ? 'dark' : 'light' }]);
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await page.goto(`${visit.url}/?__theme=${visit.dark ? 'dark' : 'light'}`, { waitUntil: 'load' });
+  await page.waitForSelector('#fw-generate', { timeout: 60_000 });
+  await page.waitForSelector('#fw-drawing svg');
+  await settle(page);
+  await keep(page, 'empty.png');
+  await fill(page);
+  await keep(page, 'filled.png');
+  const result = visit.fails ? await fail(page) : await generate(page);
+  await keep(page, 'result.png');
+  console.log(JSON.stringify({ ...result, errors }));
+} finally {
+  await browser.close();
+  rmSync(profile, { recursive: true, force: true });
+}
+
+async function fill(page) {
+  if (visit.picture) {
+    const input = await page.waitForSelector('#fw-picture input[type=file]');
+    await input.uploadFile(visit.picture);
+    await page.waitForSelector('#fw-picture img', { timeout: 20_000 });
+  }
+  if (visit.prompt) await page.type('#fw-prompt textarea', visit.prompt);
+  if (visit.size) await choose(page, '#fw-size input', visit.size);
+  if (visit.frames) await slide(page, '#fw-frames input[type=number]', visit.frames);
+  await settle(page);
+}
+
+/** From the click to splats, a playing video and files. */
+async function generate(page) {
+  const started = Date.now();
+  await page.click('#fw-generate');
+  const stages = new Set();
+  const frame = await viewer(page, stages);
+  await page.waitForSelector('#fw-status .fw-done', { timeout: 180_000 });
+  await page.waitForSelector('#fw-video video', { timeout: 20_000 });
+  const canvas = await frame.$('canvas');
+  await settle(page, 500);
+  await canvas.screenshot({ path: join(visit.folder, 'view.png') });
+  const played = await page.evaluate(async () => {
+    const video = document.querySelector('#fw-video video');
+    video.muted = true;
+    await video.play();
+    const from = video.currentTime;
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    return { width: video.videoWidth, height: video.videoHeight, duration: video.duration, moved: video.currentTime !== from };
+  });
+  const files = await page.evaluate(async () => {
+    const found = {};
+    for (const kind of ['ply', 'spz', 'record']) {
+      const link = document.querySelector(`a[href*="results/"][download]#fw-${kind}, #fw-${kind} a, a:has(> #fw-${kind})`);
+      found[kind] = link?.href ?? null;
+    }
+    return found;
+  });
+  const status = await page.$eval('#fw-status', (element) => element.innerText);
+  const splats = await frame.$eval('#splats', (element) => element.textContent);
+  return { seconds: (Date.now() - started) / 1000, stages: [...stages], status, splats, video: played, files };
+}
+
+async function viewer(page, stages) {
+  for (let tries = 0; tries < 1200; tries += 1) {
+    const label = await page.$eval('#fw-status', (element) => element.innerText).catch(() => '');
+    if (label) stages.add(label.split('\n')[0]);
+    if (label.startsWith('This did not work')) throw new Error(label);
+    const handle = await page.$('#fw-view iframe');
+    const frame = await handle?.contentFrame();
+    const state = await frame?.evaluate(() => document.documentElement.dataset.state).catch(() => null);
+    if (state === 'ready') return frame;
+    if (state === 'error') throw new Error(await frame.evaluate(() => document.body.innerText));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+  throw new Error('no scene was shown');
+}
+
+async function fail(page) {
+  await page.click('#fw-generate');
+  await page.waitForSelector('#fw-status .fw-failed', { timeout: 60_000 });
+  await page.waitForSelector('#fw-generate:not([disabled])', { timeout: 20_000 });
+  return { status: await page.$eval('#fw-status', (element) => element.innerText) };
+}
+
+async function choose(page, selector, option) {
+  await page.click(selector);
+  await page.waitForSelector('ul[role=listbox] li');
+  const items = await page.$$('ul[role=listbox] li');
+  for (const item of items) {
+    if ((await item.evaluate((element) => element.innerText)).includes(option)) {
+      await item.click();
+      return;
+    }
+  }
+  throw new Error(`there is no option ${option}`);
+}
+
+async function slide(page, selector, value) {
+  await page.click(selector, { count: 3 });
+  await page.type(selector, String(value));
+  await page.keyboard.press('Tab');
+}
+
+async function settle(page, milliseconds = 400) {
+  await page.waitForNetworkIdle({ idleTime: 300, timeout: 15_000, concurrency: 2 }).catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+async function keep(page, name) {
+  if (visit.stages?.includes(name)) await page.screenshot({ path: join(visit.folder, name), fullPage: true });
+}
