@@ -1,5 +1,6 @@
 """What all tests share: shapes checked at run time, steady property tests in the CI, recorded numbers."""
 
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
+
+# Triton reads this when it is imported: its kernels then run in its interpreter, on the CPU. It has no wheels for some
+# systems; there, nothing of it can be tested.
+os.environ["TRITON_INTERPRET"] = "1"
+collect_ignore_glob = [] if importlib.util.find_spec("triton") else ["test_triton_*.py"]
 
 # Annotations and their shapes are checked on every call, in the tests only. Modules of numba kernels stay out: a
 # checked function is a Python wrapper, which numba cannot compile.
@@ -49,3 +55,12 @@ def reference() -> Callable[[str], dict]:
     from safetensors.torch import load_file
 
     return lambda name: load_file(REFERENCE / f"{name}.safetensors")
+
+
+@pytest.fixture(scope="session")
+def maker():
+    """The small model with what turns requests into files: what works behind the studio."""
+    from flashworld.jobs import Maker
+    from flashworld.weights import load
+
+    return Maker(load("tiny"))

@@ -10,6 +10,11 @@ from flashworld.cameras import Cameras
 from flashworld.gaussians import Gaussians
 
 
+def device() -> str:
+    """The type of device on which it works."""
+    return "cuda"
+
+
 def missing() -> str | None:
     """What gsplat needs and this machine lacks, with the remedy; None if it can be used.
 

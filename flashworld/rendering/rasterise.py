@@ -4,6 +4,7 @@ import functools
 import importlib
 import logging
 from dataclasses import dataclass
+from types import ModuleType
 
 import torch
 from jaxtyping import Float
@@ -29,24 +30,17 @@ class Rendering:
     depth: Float[Tensor, "views height width"]
 
 
-@dataclass(frozen=True)
-class _Rasteriser:
-    """A rasteriser and the device on which it works.
-
-    Its module is imported when it is first asked for. It has `render`, which takes what `render` below takes, on that
-    device and by position, and returns colour, alpha and depth; and `missing()`, which returns None or what this
-    machine lacks and how to mend it.
-    """
-
-    module: str
-    device: str
-
-
 _RASTERISERS = {
-    "gsplat": _Rasteriser("flashworld.rendering.gsplat_rasteriser", "cuda"),
-    "numba": _Rasteriser("flashworld.rendering.numba_rasteriser", "cpu"),
+    "numba": "flashworld.rendering.numba_rasteriser",
+    "triton": "flashworld.rendering.triton_rasteriser",
+    "gsplat": "flashworld.rendering.gsplat_rasteriser",
 }
-"""In the order in which the automatic choice prefers them."""
+"""Modules, in the order in which the automatic choice prefers them; each is imported when it is first asked for.
+
+A module has `device()`, the type of device on which it works; `render`, which takes what `render` below takes, on that
+device and by position, and returns colour, alpha and depth; and `missing()`, which returns None or what this machine
+lacks and how to mend it.
+"""
 
 
 def render(
@@ -82,17 +76,15 @@ def render(
         BackendError: The named rasteriser does not exist or is not usable on this machine.
     """
     source = gaussians.means.device
-    chosen = _RASTERISERS[choose(rasteriser, source)]
-    device = source if source.type == chosen.device else torch.device(chosen.device)
-    outputs = importlib.import_module(chosen.module).render(
-        gaussians.to(device), cameras.to(device), height, width, background, near, far
-    )
+    chosen = _module(choose(rasteriser, source))
+    device = source if source.type == chosen.device() else torch.device(chosen.device())
+    outputs = chosen.render(gaussians.to(device), cameras.to(device), height, width, background, near, far)
     return Rendering(*(output.to(source) for output in outputs))
 
 
 def available() -> dict[str, str | None]:
     """Every rasteriser by name, with None if it is usable on this machine, else what is missing and how to mend it."""
-    return {name: importlib.import_module(entry.module).missing() for name, entry in _RASTERISERS.items()}
+    return {name: _module(name).missing() for name in _RASTERISERS}
 
 
 def choose(name: str, device: torch.device) -> str:
@@ -105,7 +97,7 @@ def choose(name: str, device: torch.device) -> str:
         return _automatic(device.type)
     if name not in _RASTERISERS:
         raise BackendError(f"There is no rasteriser {name!r}. Choose one of: auto, {', '.join(_RASTERISERS)}.")
-    if (missing := importlib.import_module(_RASTERISERS[name].module).missing()) is not None:
+    if (missing := _module(name).missing()) is not None:
         raise BackendError(f"The rasteriser {name!r} cannot be used: {missing} Or choose 'auto'.")
     return name
 
@@ -114,13 +106,18 @@ def choose(name: str, device: torch.device) -> str:
 def _automatic(device: str) -> str:
     """The automatic choice for tensors on a type of device; made, and logged, once."""
     reasons = []
-    for name, entry in _RASTERISERS.items():
-        if entry.device != device:
+    for name in _RASTERISERS:
+        module = _module(name)
+        if module.device() != device:
             continue
-        missing = importlib.import_module(entry.module).missing()
+        missing = module.missing()
         if missing is None:
             logger.info("Rasteriser for %s: %s.", device, name)
             return name
         reasons.append(f"{name}: {missing}")
     logger.info("Rasteriser for %s: numba, on copies in host memory. %s", device, " ".join(reasons))
     return "numba"
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(_RASTERISERS[name])

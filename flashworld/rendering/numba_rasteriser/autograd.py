@@ -17,6 +17,11 @@ Outputs = tuple[
 ]
 
 
+def device() -> str:
+    """The type of device on which it works."""
+    return "cpu"
+
+
 def missing() -> str | None:
     """Nothing: numba comes with the package and runs everywhere."""
     return None

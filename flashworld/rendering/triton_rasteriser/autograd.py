@@ -1,0 +1,104 @@
+"""The Triton rasteriser as one differentiable torch operation over all views."""
+
+import importlib.util
+import os
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from flashworld.cameras import Cameras
+from flashworld.gaussians import Gaussians
+
+Outputs = tuple[
+    Float[Tensor, "views 3 height width"], Float[Tensor, "views height width"], Float[Tensor, "views height width"]
+]
+
+
+def device() -> str:
+    """The type of device on which it works: `cuda`, or `cpu` in Triton's interpreter (slow, for tests)."""
+    return "cpu" if _interpreted() else "cuda"
+
+
+def missing() -> str | None:
+    """What Triton needs and this machine lacks, with the remedy; None if it can be used."""
+    if importlib.util.find_spec("triton") is None:
+        return "the package triton is not installed. Run: pip install triton"
+    if not _interpreted() and not torch.cuda.is_available():
+        return "torch sees no CUDA device. Use a machine with an NVIDIA GPU and a CUDA build of torch."
+    return None
+
+
+def _interpreted() -> bool:
+    return os.environ.get("TRITON_INTERPRET", "0") not in ("", "0")
+
+
+def render(
+    gaussians: Gaussians,
+    cameras: Cameras,
+    height: int,
+    width: int,
+    background: tuple[float, float, float],
+    near: float,
+    far: float,
+) -> Outputs:
+    """Colour, alpha and depth of every view; tensors on a CUDA device. See `flashworld.rendering.render`."""
+    parts = (gaussians.means, gaussians.quaternions, gaussians.scales, gaussians.opacities, gaussians.harmonics)
+    numbers = camera_numbers(cameras, height, width)
+    return _Render.apply(numbers, height, width, near, far, background, *(part.float().contiguous() for part in parts))
+
+
+def camera_numbers(cameras: Cameras, height: int, width: int) -> Float[Tensor, "views 20"]:
+    """Our cameras as the kernels take them: OpenCV axes, pixels, and the Jacobian's limits."""
+    cameras = cameras.to(torch.float64)
+    size = cameras.positions.new_tensor([width, height])
+    rotation = cameras.positions.new_tensor([[1.0], [-1.0], [-1.0]]) * cameras.rotations.mT
+    focal, centre = cameras.intrinsics[:, :2] * size, cameras.intrinsics[:, 2:] * size
+    limits = torch.stack([-centre - 0.15 * size, size - centre + 0.15 * size], dim=-1) / focal[..., None]
+    parts = [rotation.flatten(1), cameras.positions, focal, centre, limits.flatten(1)]
+    return torch.cat(parts, dim=-1).float()
+
+
+class _Render(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        cameras: Tensor,
+        height: int,
+        width: int,
+        near: float,
+        far: float,
+        background: tuple[float, float, float],
+        *scene: Tensor,
+    ) -> Outputs:
+        from flashworld.rendering.triton_rasteriser import passes
+
+        views = passes.Views(cameras, height, width, near, far)
+        images = passes.Images(
+            cameras.new_empty(len(cameras), 3, height, width),
+            cameras.new_empty(len(cameras), height, width),
+            cameras.new_empty(len(cameras), height, width),
+        )
+        with torch.no_grad():
+            passes.render(passes.Scene(*scene), views, background, images)
+        ctx.views = views
+        outputs = (images.colour, images.alpha, images.depth)
+        ctx.save_for_backward(*scene, *outputs)
+        return outputs
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *v_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        from flashworld.rendering.triton_rasteriser import passes
+
+        scene, outputs = ctx.saved_tensors[:5], ctx.saved_tensors[5:]
+        v_scene = tuple(torch.zeros_like(part) for part in scene)
+        passes.backward(
+            passes.Scene(*scene),
+            ctx.views,
+            passes.Images(*outputs),
+            passes.Images(*(v_output.contiguous() for v_output in v_outputs)),
+            passes.Scene(*v_scene),
+        )
+        return None, None, None, None, None, None, *v_scene

@@ -1,0 +1,121 @@
+"""Pass 1: Gaussians to records, the ellipses and colours that each view sees."""
+
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false, reportMissingImports=false, reportOperatorIssue=false
+
+import triton
+import triton.language as tl
+
+from flashworld.rendering.triton_rasteriser.colours import direction, evaluate, load_coefficients
+from flashworld.rendering.triton_rasteriser.geometry import (
+    LARGEST,
+    first_and_last_tile,
+    load_camera,
+    load_row,
+    project,
+    world_axes,
+)
+
+RECORD = tl.constexpr(12)  # words of a record, in three groups of four
+HALF_LOG2_E = tl.constexpr(0.7213475204444817)
+LOG2_E = tl.constexpr(1.4426950408889634)
+
+
+@triton.jit
+def load_gaussians(means, quaternions, scales, opacities, i, mask):
+    """Centres, axes in the world, and opacities."""
+    mean = load_row(means, i, mask, 3)
+    axes = world_axes(load_row(quaternions, i, mask, 4), load_row(scales, i, mask, 3))
+    return mean, axes, tl.load(opacities + i, mask=mask, other=0.0)
+
+
+@triton.jit
+def footprint(u, v, extent_x, extent_y, visible, width, height, first_row, last_row):
+    """First column, first row, and numbers of columns and rows of the tiles touched; the rows are those of a band."""
+    left, right = first_and_last_tile(u, extent_x, width, visible)
+    top, bottom = first_and_last_tile(v, extent_y, height, visible)
+    top, bottom = tl.maximum(top, first_row), tl.minimum(bottom, last_row - 1)
+    visible &= top <= bottom
+    return left, top, tl.where(visible, right - left + 1, 0), tl.where(visible, bottom - top + 1, 0), visible
+
+
+@triton.jit(do_not_specialize=["num", "first_view", "last_view", "width", "height", "first_row", "last_row"])
+def count_kernel(
+    means, quaternions, scales, opacities, num, cameras, first_view, last_view, near, far, width, height, first_row,
+    last_row, num_records, num_pairs, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Count each block's visible Gaussians and the tiles that they touch, for each of some views.
+
+    `num_records` and `num_pairs` are [views, blocks].
+    """
+    block, num_blocks = tl.program_id(0), tl.num_programs(0)
+    i = block * BLOCK + tl.arange(0, BLOCK)
+    mean, axes, opacity = load_gaussians(means, quaternions, scales, opacities, i, i < num)
+    for view in range(first_view, last_view):
+        u, v, _, _, _, _, _, extent_x, extent_y, visible = project(
+            load_camera(cameras, view), mean, axes, opacity, near, far, width, height
+        )
+        _, _, columns, rows, visible = footprint(u, v, extent_x, extent_y, visible, width, height, first_row, last_row)
+        at = (view - first_view) * num_blocks + block
+        tl.store(num_records + at, tl.sum(visible.to(tl.int32), axis=0))
+        tl.store(num_pairs + at, tl.sum(columns * rows, axis=0))
+
+
+@triton.jit
+def _four(a, b, c, d, BLOCK: tl.constexpr):
+    """Four columns side by side, so that a Gaussian's are written at once."""
+    return tl.reshape(tl.join(tl.join(a, c), tl.join(b, d)), (BLOCK, 4))
+
+
+@triton.jit(do_not_specialize=["num", "first_view", "last_view", "width", "height", "first_row", "last_row"])
+def project_kernel(
+    means, quaternions, scales, opacities, harmonics, num, cameras, first_view, last_view, near, far, width, height,
+    first_row, last_row, starts, records, depths, num_tiles, found, K: tl.constexpr, FIND: tl.constexpr,
+    BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Write records, depths and numbers of tiles of the visible Gaussians, in the order of views, then of Gaussians.
+
+    `starts` [views, blocks] says where a block's records begin. With FIND, `found` [views, num] receives the record of
+    each Gaussian in each view, or -1. A record's words are: centre u and v; the exponent's factors of dx^2 and dx dy;
+    that of dy^2 and the exponent at the centre, in powers of two; first tile; columns and, from bit 16 on, rows of
+    tiles; red, green, blue, z.
+    """
+    block, num_blocks = tl.program_id(0), tl.num_programs(0)
+    i = block * BLOCK + tl.arange(0, BLOCK)
+    mean, axes, opacity = load_gaussians(means, quaternions, scales, opacities, i, i < num)
+    coefficients = load_coefficients(harmonics, i, i < num, K)
+    channel = tl.arange(0, 4)[None, :]
+    tiles_x = (width + 15) // 16
+    for view in range(first_view, last_view):
+        camera = load_camera(cameras, view)
+        u, v, xx, xy, yy, determinant, z, extent_x, extent_y, visible = project(
+            camera, mean, axes, opacity, near, far, width, height
+        )
+        left, top, columns, rows, visible = footprint(
+            u, v, extent_x, extent_y, visible, width, height, first_row, last_row
+        )
+        x_, y_, z_, _ = direction(camera, mean)
+        colour = evaluate(coefficients, x_, y_, z_, K)
+        # A record whose colour is not finite stays, but as one that cannot be seen: no pass has to know it.
+        finite = tl.abs(colour) < LARGEST
+        exponent = tl.where(tl.min(finite.to(tl.int32), axis=1) > 0, tl.log2(opacity), -LARGEST)
+        colour = tl.where(finite, tl.maximum(colour, 0.0), 0.0)
+
+        at = (view - first_view) * num_blocks + block
+        ones = visible.to(tl.int32)
+        record = tl.load(starts + at) + tl.cumsum(ones, axis=0) - ones
+        per_determinant = HALF_LOG2_E / determinant
+        first_tile = ((view - first_view) * (last_row - first_row) + top - first_row) * tiles_x + left
+        words = records + record[:, None] * RECORD + channel
+        mask = visible[:, None] & (channel >= 0)
+        a, b, c = -yy * per_determinant, 2.0 * xy * per_determinant, -xx * per_determinant
+        tl.store(words, _four(u, v, a, b, BLOCK), mask=mask)
+        first_bits, size_bits = (
+            first_tile.to(tl.float32, bitcast=True),
+            (columns + (rows << 16)).to(tl.float32, bitcast=True),
+        )
+        tl.store(words + 4, _four(c, exponent, first_bits, size_bits, BLOCK), mask=mask)
+        tl.store(words + 8, tl.where(channel == 3, z[:, None], colour), mask=mask)
+        tl.store(depths + record, z, mask=visible)
+        tl.store(num_tiles + record, columns * rows, mask=visible)
+        if FIND:
+            tl.store(found + (view - first_view).to(tl.int64) * num + i, tl.where(visible, record, -1), mask=i < num)

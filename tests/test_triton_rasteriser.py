@@ -1,0 +1,164 @@
+"""The Triton rasteriser, in Triton's interpreter: against the recorded numbers and the float64 twin, and laws.
+
+The interpreter takes milliseconds for each Gaussian of a tile: pictures are small, and few have several views.
+"""
+
+import shutil
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import torch
+from rendering_scenes import cameras, scene
+
+from flashworld.gaussians import Gaussians
+from flashworld.rendering import Rendering, available, choose, render
+from flashworld.rendering.triton_rasteriser import plan
+from flashworld.testing.parity import compare_folder
+from flashworld.testing.rasterise import render_reference
+
+HEIGHT, WIDTH = 21, 30
+NAMES = [field.name for field in fields(Gaussians)]
+OUTPUTS = ("colour", "alpha", "depth")
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy warns of what the kernels compare away
+
+
+def render_triton(gaussians: Gaussians, path=None, **options) -> Rendering:
+    return render(gaussians, cameras(1) if path is None else path, HEIGHT, WIDTH, rasteriser="triton", **options)
+
+
+def gradients(render_any, gaussians: Gaussians, path, **options) -> tuple[Rendering, dict[str, torch.Tensor]]:
+    """Pictures, and the gradients of a random weighting of all their values."""
+    leaves = [getattr(gaussians, name).clone().requires_grad_() for name in NAMES]
+    views = render_any(Gaussians(*leaves), path, HEIGHT, WIDTH, **options)
+    generator = torch.Generator().manual_seed(9)
+    torch.stack(
+        [(torch.randn(part.shape, generator=generator) * part).sum() for part in parts_of(views)]
+    ).sum().backward()
+    return views, {name: leaf.grad for name, leaf in zip(NAMES, leaves, strict=True)}
+
+
+def parts_of(views: Rendering) -> list[torch.Tensor]:
+    return [getattr(views, name) for name in OUTPUTS]
+
+
+def assert_close(actual: Rendering, expected: Rendering, tolerance: float = 1e-4) -> None:
+    for ours, theirs in zip(parts_of(actual), parts_of(expected), strict=True):
+        assert (ours - theirs).abs().max() <= tolerance * max(1.0, theirs.abs().max().item())
+
+
+def assert_equal(actual: Rendering, expected: Rendering) -> None:
+    for ours, theirs in zip(parts_of(actual), parts_of(expected), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_passes_parity(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parent / "reference" / "render.safetensors", tmp_path)
+    lines = list(compare_folder(tmp_path, rasteriser="triton"))
+    assert lines
+    for line in lines:
+        assert line.ok, line
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2, 3])
+def test_pictures_and_gradients_equal_twin(degree: int) -> None:
+    """To 1e-4 of the largest entry; the scenes have no pixel close enough to a threshold to cross it."""
+    gaussians = scene(20 + degree, degree, num=110)
+    options = {"background": (0.2, 0.5, 0.9), "near": 0.3, "far": 900.0}
+    ours, our_gradients = gradients(render, gaussians, cameras(1), rasteriser="triton", **options)
+    twin, their_gradients = gradients(render_reference, gaussians, cameras(1), **options)
+    assert_close(ours, twin)
+    assert twin.alpha.max() > 0.9998  # some pixels ended early
+    for name in NAMES:
+        theirs = their_gradients[name]
+        assert theirs.abs().max() > 0
+        assert (our_gradients[name] - theirs).abs().max() < 1e-4 * theirs.abs().max(), name
+
+
+def test_gradients_of_several_views_equal_twin() -> None:
+    gaussians = scene(5, 1, num=90)[52:]
+    _, ours = gradients(render, gaussians, cameras(3), rasteriser="triton")
+    _, twin = gradients(render_reference, gaussians, cameras(3))
+    for name in NAMES:
+        assert (ours[name] - twin[name]).abs().max() < 1e-4 * twin[name].abs().max(), name
+
+
+def test_huge_and_tiny_gaussians_equal_twin() -> None:
+    gaussians = scene(7)[60:120]
+    gaussians = replace(gaussians, scales=gaussians.scales * torch.logspace(-3, 1.5, 60)[:, None])
+    assert_close(render_triton(gaussians), render_reference(gaussians, cameras(1), HEIGHT, WIDTH), tolerance=3e-4)
+
+
+def test_more_gaussians_than_a_block_equal_twin() -> None:
+    gaussians = scene(3, degree=0, num=300)
+    gaussians = replace(gaussians, scales=0.1 * gaussians.scales)
+    assert_close(render_triton(gaussians), render_reference(gaussians, cameras(1), HEIGHT, WIDTH))
+
+
+def test_pieces_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one view at a time nor one row of tiles at a time; gradients are then added up in another order."""
+    gaussians = scene(2, degree=1)[70:100]
+    views, whole = gradients(render, gaussians, cameras(2), rasteriser="triton")
+    for limit in (20_000, 1):
+        monkeypatch.setattr(plan, "BYTES_AT_ONCE", limit)
+        cut, parts = gradients(render, gaussians, cameras(2), rasteriser="triton")
+        assert_equal(cut, views)
+        for name in NAMES:
+            assert (parts[name] - whole[name]).abs().max() <= 1e-6 * whole[name].abs().max(), name
+
+
+def test_gradients_are_the_same_bytes_every_time() -> None:
+    gaussians = scene(2, degree=0)[70:100]
+    first, second = (gradients(render, gaussians, cameras(1), rasteriser="triton")[1] for _ in range(2))
+    for name in NAMES:
+        assert torch.equal(first[name], second[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gaussians_that_are_not_finite_are_left_out(name: str) -> None:
+    gaussians = scene(1, degree=1)[76:92]
+    values = getattr(gaussians, name).clone()
+    values.view(16, -1)[[10, 11, 12], -1] = torch.tensor([torch.nan, torch.inf, -torch.inf])
+    kept = torch.ones(16, dtype=torch.bool)
+    kept[10:13] = False
+    bad = replace(gaussians, **{name: values})
+    views, ours = gradients(render, bad, cameras(1), rasteriser="triton")
+    without, expected = gradients(render, gaussians[kept], cameras(1), rasteriser="triton")
+    assert_equal(views, without)
+    for other in NAMES:
+        assert not ours[other][~kept].any()
+        assert torch.equal(ours[other][kept], expected[other])
+
+
+def test_zero_quaternions_are_left_out() -> None:
+    gaussians = scene(1)[76:96]
+    quaternions = gaussians.quaternions.clone()
+    quaternions[14:] = 0
+    assert_equal(render_triton(replace(gaussians, quaternions=quaternions)), render_triton(gaussians[:14]))
+
+
+def test_empty_scene_is_background() -> None:
+    views = render_triton(scene(0)[:0], background=(0.1, 0.2, 0.3))
+    assert torch.equal(views.colour, torch.tensor([0.1, 0.2, 0.3])[:, None, None].expand(1, 3, HEIGHT, WIDTH))
+    assert not views.alpha.any()
+    assert not views.depth.any()
+
+
+def test_scene_that_no_view_sees_is_background_without_gradient() -> None:
+    gaussians = scene(0)[:6]  # behind the cameras
+    views, ours = gradients(render, gaussians, cameras(1), rasteriser="triton")
+    assert not views.alpha.any()
+    assert all(not ours[name].any() for name in NAMES)
+
+
+def test_no_cameras_make_no_pictures() -> None:
+    assert render_triton(scene(0), cameras()[:0]).colour.shape == (0, 3, HEIGHT, WIDTH)
+
+
+def test_without_interpreter_it_needs_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert available()["triton"] is None
+    assert choose("auto", torch.device("cpu")) == "numba"
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "CUDA" in str(available()["triton"])
