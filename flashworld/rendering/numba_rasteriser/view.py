@@ -73,7 +73,7 @@ class Rasteriser:
         self.scene = scene
         self.workers = workers
         self.chunk = max(1 << 14, math.ceil(num / 64))
-        self.records = np.empty((num, projection.RECORD), np.float32)
+        self.records = _cache_lines(num)
         self.footprints = np.empty((num, projection.FOOTPRINT), np.int32)
         self.firsts = range(0, max(1, num), self.chunk)
         self.lasts = np.zeros(len(self.firsts), np.int64)
@@ -166,6 +166,13 @@ class Rasteriser:
 
             self.workers.run(scatter, len(self.firsts))
             yield band
+
+
+def _cache_lines(num: int) -> Array:
+    """Memory for `num` records. Each begins at a cache line, so that fetching one fetches no second."""
+    flat = np.empty(projection.RECORD * (num + 1), np.float32)
+    first = -flat.ctypes.data // flat.itemsize % projection.RECORD
+    return flat[first : first + projection.RECORD * num].reshape(num, projection.RECORD)
 
 
 def _split(keys_per_row: NDArray[np.int64], limit: int) -> Iterator[tuple[int, int]]:
