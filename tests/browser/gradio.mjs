@@ -38,6 +38,11 @@ try {
   const result = visit.fails ? await fail(page) : await generate(page);
   await keep(page, 'result.png');
   console.log(JSON.stringify({ ...result, errors }));
+} catch (error) {
+  const [page] = (await browser.pages()).slice(-1);
+  await page?.screenshot({ path: join(visit.folder, 'failed.png'), fullPage: true });
+  console.error(errors.join('\n'), await page?.$eval('#fw-status', (element) => element.innerText).catch(() => ''));
+  throw error;
 } finally {
   await browser.close();
   rmSync(profile, { recursive: true, force: true });

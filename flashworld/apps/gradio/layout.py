@@ -1,5 +1,6 @@
 """The page's components and where they stand. What they do is in `flashworld.apps.gradio.page`."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,7 +105,7 @@ def lay_out(maker: Maker, paths: list[ReadyPath], shown: list[Example]) -> Page:
             with gr.Row(elem_id="fw-go"):
                 generate = gr.Button("Generate", variant="primary", size="lg", scale=3, elem_id="fw-generate")
                 stop = gr.Button(
-                    "Stop", variant="stop", size="lg", scale=1, min_width=90, interactive=False, elem_id="fw-stop"
+                    "Stop", variant="secondary", size="lg", scale=1, min_width=90, interactive=False, elem_id="fw-stop"
                 )
         with gr.Column(scale=7, min_width=340, elem_id="fw-results"):
             outputs = _results()
@@ -141,14 +142,13 @@ def _prompts() -> tuple[gr.Image, gr.Textbox]:
         type="filepath",
         image_mode=None,
         sources=["upload", "clipboard"],
-        height=210,
+        height=180,
         elem_id="fw-picture",
         **plain(gr.Image),
     )
     prompt = gr.Textbox(
-        label="Sentence",
+        label="Sentence (beside a picture, or without one)",
         placeholder="A quiet Japanese garden with a pond and stone lanterns in autumn",
-        info="A picture, a sentence, or both.",
         lines=2,
         max_length=10_000,
         elem_id="fw-prompt",
@@ -163,7 +163,7 @@ def _path(paths: list[ReadyPath]) -> tuple[PathTools, gr.Code]:
             with gr.Tab("Paths"):
                 gallery = gr.Gallery(
                     [(str(path.drawing), path.name) for path in paths],
-                    columns=3,
+                    columns=5,
                     elem_id="fw-paths",
                     **plain(gr.Gallery, **{**_PICKER, "object_fit": "contain"}),
                 )
@@ -215,8 +215,8 @@ def _options() -> tuple[gr.Dropdown, gr.Slider, gr.Number, gr.Button, gr.Slider,
         with gr.Row(elem_id="fw-seedrow"):
             seed = gr.Number(
                 label="Seed",
-                info="The same number gives the same scene; empty draws one.",
-                value=None,
+                info="The same number gives the same scene.",
+                value=lambda: secrets.randbelow(2**31),
                 precision=0,
                 minimum=0,
                 scale=4,
@@ -238,9 +238,9 @@ def _results() -> Outputs:
                 **plain(gr.Video),
             )  # fmt: skip
         with gr.Column(scale=2, min_width=220):
-            ply = gr.DownloadButton("PLY, for Blender, Unity, SuperSplat", interactive=False, elem_id="fw-ply")
-            spz = gr.DownloadButton("SPZ, small, for the web", interactive=False, elem_id="fw-spz")
-            record = gr.DownloadButton("Record, makes it again", interactive=False, elem_id="fw-record")
+            ply = gr.DownloadButton("⬇ PLY, for Blender and Unity", interactive=False, elem_id="fw-ply")
+            spz = gr.DownloadButton("⬇ SPZ, small, for the web", interactive=False, elem_id="fw-spz")
+            record = gr.DownloadButton("⬇ Record, makes it again", interactive=False, elem_id="fw-record")
             gr.HTML(
                 "<p class='fw-hint'>Results stay here for an hour, your newest four. The published weights are for "
                 "non-commercial use.</p>",

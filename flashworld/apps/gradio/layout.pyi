@@ -21,7 +21,6 @@ SIZES = {
 }
 FIRST_MOVEMENT = "orbit-left"
 
-from gradio.events import Dependency
 
 class Picture(gr.Image):
     """A picture whose file is handed on unopened: it is judged with the rest of the order, in words."""

@@ -22,6 +22,9 @@ from flashworld.events import Progress
 AT_ONCE = {"concurrency_id": "gpu", "concurrency_limit": 1}
 """All doors stand in one queue, first come, first served."""
 
+FONTS, MONO = ("system-ui", "-apple-system", "Segoe UI", "sans-serif"), ("ui-monospace", "Menlo", "monospace")
+"""Of the visitor's own system: a page that fetches fonts from elsewhere tells that elsewhere who looks at it."""
+
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
 """For events that are over before anyone would look."""
 
@@ -32,7 +35,9 @@ def build(service: Service) -> tuple[gr.Blocks, dict[str, Any]]:
     gr.set_static_paths([pieces.WEB, EXAMPLES, drawings])
     paths = ready_paths(drawings)
     shown = examples(drawings)
-    theme = gr.themes.Soft(primary_hue="blue", secondary_hue="emerald", neutral_hue="slate", radius_size="lg")
+    theme = gr.themes.Default(
+        primary_hue="blue", secondary_hue="emerald", neutral_hue="slate", radius_size="lg", font=FONTS, font_mono=MONO
+    )
     blocks, style = blocks_with_style(
         "FlashWorld", theme, Path(__file__).parent / "page.css", analytics_enabled=False, fill_width=True
     )
@@ -175,24 +180,33 @@ def _generate(page: Page, service: Service) -> None:
 
 
 def _tell(page: Page, told: Iterator[Progress | Ready | Finished]) -> Iterator[dict[Any, Any]]:
-    """News of a scene as changes of the page; each file shows as soon as it is there."""
+    """News of a scene as changes of the page; each file shows as soon as it is there.
+
+    What is there already is said again each time: of two pieces of news in quick succession, the browser may only take
+    in the second.
+    """
     outputs = page.outputs
-    files: dict[str, Path] = {}
     buttons = {"ply": outputs.ply, "spz": outputs.spz, "record": outputs.record}
-    yield {outputs.video: None} | {button: gr.DownloadButton(interactive=False) for button in buttons.values()}
+    files: dict[str, Path] = {}
+    now: dict[Any, Any] = {outputs.video: None} | {button: _download(None) for button in buttons.values()}
     for news in told:
         if isinstance(news, Progress):
-            yield {outputs.status: pieces.progress(news)}
+            now[outputs.status] = pieces.progress(news)
         elif isinstance(news, Finished):
-            yield {outputs.status: pieces.finished(summary(news))}
+            now[outputs.status] = pieces.finished(summary(news))
         else:
             files[news.kind] = news.path
-            if news.kind == "spz":
-                yield {outputs.view: pieces.view(files["spz"], files["poses"])}
             if news.kind in buttons:
-                yield {buttons[news.kind]: gr.DownloadButton(value=str(news.path), interactive=True)}
+                now[buttons[news.kind]] = _download(news.path)
+            if news.kind == "spz":
+                now[outputs.view] = pieces.view(files["spz"], files["poses"])
             if news.kind == "mp4":
-                yield {outputs.video: str(news.path)}
+                now[outputs.video] = str(news.path)
+        yield dict(now)
+
+
+def _download(path: Path | None) -> Any:
+    return gr.DownloadButton(value=None if path is None else str(path), interactive=path is not None)
 
 
 def _active(value: bool) -> Any:

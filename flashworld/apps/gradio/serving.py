@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from flashworld.apps.gradio.order import PICTURES_PER_STEP, Maker, Order
+from flashworld.apps.gradio.order import Maker, Order
 from flashworld.apps.gradio.shelf import Place, Shelf
 from flashworld.apps.gradio.troubles import WorkFailed
 from flashworld.apps.gradio.work import FLIGHT, SCENE, Delivered, Failed, Told, flight_of, take_over
