@@ -62,6 +62,7 @@ class Workshop:
         self._news = News(self._describe)
         self._crew = Crew(self._ledger, self._shelf, self.makers, self._news.changed, self._after_a_result)
         self._crew.pace = self._measured_pace()
+        self._told_queue: tuple[list[str], int] = ([], 0)
         self._closing = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep_regularly, name="sweeper", daemon=True)
 
@@ -269,12 +270,14 @@ class Workshop:
         there = [job for job in found.values() if job is not None and job.removed_at is None]
         gone = [job_id for job_id, job in found.items() if job is None or job.removed_at is not None]
         statuses = self.status([*there, *self._ledger.queued()])
-        waiting = statuses[len(there) :]
-        return [
-            *(Message("job", status) for status in statuses[: len(there)]),
-            *(Message("removed", job_id) for job_id in gone),
-            Message("queue", (waiting, self._ledger.count("running"))),
-        ]
+        waiting, num_running = statuses[len(there) :], self._ledger.count("running")
+        messages = [Message("job", status) for status in statuses[: len(there)]]
+        messages += [Message("removed", job_id) for job_id in gone]
+        queue = ([status.job.id for status in waiting], num_running)
+        if queue != self._told_queue:
+            self._told_queue = queue
+            messages.append(Message("queue", (waiting, num_running)))
+        return messages
 
 
 def _at_rest(job: Job) -> JobProgress:

@@ -1,0 +1,459 @@
+"""The workshop: order, cancelling, recovery and clean-up, with the real small model."""
+
+import io
+import json
+import sqlite3
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from studio_setup import FRAMES, body, picture, until
+
+from flashworld.errors import BackendError, RequestError
+from flashworld.formats import inspect, load
+from flashworld.gaussians import Gaussians
+from flashworld.generation import generate, read_record
+from flashworld.jobs import Job, Limits, Maker, NoJobError, NotNowError, QueueFullError, Workshop
+from flashworld.jobs.crew import Crew
+from flashworld.jobs.failures import OUT_OF_MEMORY
+from flashworld.jobs.job import Amounts, JobProgress, is_id, new_id
+from flashworld.jobs.ledger import Ledger
+from flashworld.jobs.outlook import expected_ends
+from flashworld.jobs.pace import STAGES_OF_A_STEP, Pace
+from flashworld.jobs.preview import lightened
+from flashworld.jobs.shelf import FILES
+from flashworld.request import parse_request
+
+A_REQUEST = parse_request(body())
+
+
+@pytest.fixture
+def shop(tmp_path, maker):
+    workshop = Workshop(tmp_path / "studio", [maker])
+    yield workshop
+    workshop.close()
+
+
+def ended(workshop: Workshop, job: Job) -> Job:
+    return until(lambda: (now := workshop.job(job.id)).finished and now)
+
+
+def at_stage(workshop: Workshop, job: Job, stage: str) -> None:
+    """Wait until the job is in a stage of its work, or beyond what may have been missed."""
+    until(lambda: workshop.status([workshop.job(job.id)])[0].progress.stage == stage or workshop.job(job.id).finished)
+    assert not workshop.job(job.id).finished, "the job was too fast for this test"
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_job_becomes_files_that_others_can_read(shop):
+    shop.start()
+    job = shop.submit(parse_request(body(image_prompt=picture(), image_index=1)), name=" a\nhouse ")
+    assert (job.state, job.name, job.has_image, is_id(job.id)) == ("queued", "a house", True, True)
+    done = ended(shop, job)
+    assert (done.state, done.error, done.seed) == ("completed", None, 5)
+    assert set(done.files) == set(FILES)
+    assert done.files == {kind: shop.file(job.id, kind).stat().st_size for kind in FILES}
+    assert inspect(shop.file(job.id, "ply")).num_gaussians == done.num_gaussians
+    assert len(load(shop.file(job.id, "spz"))) == done.num_gaussians
+    assert read_record(shop.file(job.id, "record").read_bytes()).request.image_index == 1
+    assert Image.open(shop.file(job.id, "thumbnail")).size == (96, 64)
+    assert {"prepare", "denoise", "write", "film"} <= set(done.seconds)
+
+
+def test_the_result_is_the_librarys(shop, maker):
+    shop.start()
+    job = ended(shop, shop.submit(A_REQUEST))
+    generate(A_REQUEST, maker.model).save(shop.file(job.id, "ply").with_name("again.ply"))
+    assert shop.file(job.id, "ply").read_bytes() == shop.file(job.id, "ply").with_name("again.ply").read_bytes()
+
+
+def test_a_world_can_be_looked_at_after_each_step(shop):
+    seen: set[int] = set()
+    job = shop.submit(A_REQUEST)
+    listener = shop.listen()
+    shop.start()
+    ended(shop, job)
+    while messages := listener.fetch(0.5):
+        seen |= {step for m in messages if m.kind == "job" for step in m.content.progress.previews}
+    assert seen == {0, 1, 2, 3}
+    assert all(len(load(shop.preview(job.id, step))) > 0 for step in seen)
+
+
+def test_jobs_are_made_in_the_order_in_which_they_came(shop):
+    jobs = [shop.submit(A_REQUEST, name=str(index)) for index in range(4)]
+    assert [status.position for status in shop.status(jobs)] == [1, 2, 3, 4]
+    shop.start()
+    done = [ended(shop, job) for job in jobs]
+    starts = [job.started_at for job in done]
+    assert starts == sorted(starts)
+    assert [job.name for job in shop.page(10)] == ["3", "2", "1", "0"]
+
+
+def test_two_workers_make_two_jobs_at_once(tmp_path, maker):
+    from flashworld.weights import load as load_model
+
+    workshop = Workshop(tmp_path, [maker, Maker(load_model("tiny"))])
+    jobs = [workshop.submit(A_REQUEST) for _ in range(4)]
+    workshop.start()
+    done = [ended(workshop, job) for job in jobs]
+    results = {workshop.file(job.id, "ply").read_bytes() for job in done}
+    workshop.close()
+    assert done[1].started_at and done[0].finished_at and done[1].started_at < done[0].finished_at
+    assert [job.state for job in done] == ["completed"] * 4
+    assert len(results) == 1, "equal requests give equal scenes, whoever makes them"
+
+
+def test_cancelling_takes_a_waiting_job_out(shop):
+    first, second = shop.submit(A_REQUEST), shop.submit(A_REQUEST)
+    assert shop.cancel(first.id).state == "cancelled"
+    assert [status.position for status in shop.status([shop.job(first.id), second])] == [0, 1]
+    with pytest.raises(NotNowError):
+        shop.cancel(first.id)
+
+
+@pytest.mark.parametrize("stage", ["denoise", "film"])
+def test_cancelling_stops_a_running_job_in_the_middle(shop, tmp_path, stage):
+    big = parse_request(body(resolution=[FRAMES, 256, 384]))
+    shop.start()
+    job = shop.submit(big)
+    at_stage(shop, job, stage)
+    asked = time.monotonic()
+    shop.cancel(job.id)
+    assert ended(shop, job).state == "cancelled"
+    assert time.monotonic() - asked < 5
+    assert not any("making" in name or "result" in name for name in files_below(tmp_path))
+    assert ended(shop, shop.submit(A_REQUEST)).state == "completed", "the worker goes on"
+
+
+def test_a_cancelled_job_can_be_repeated(shop):
+    job, other = shop.submit(A_REQUEST), shop.submit(A_REQUEST)
+    shop.cancel(job.id)
+    again = shop.requeue(job.id)
+    assert (again.state, again.id) == ("queued", job.id)
+    assert [status.position for status in shop.status([again, other])] == [2, 1]
+    with pytest.raises(NotNowError):
+        shop.requeue(job.id)
+    shop.start()
+    assert ended(shop, job).state == "completed"
+    with pytest.raises(NotNowError):
+        shop.requeue(job.id)
+
+
+def test_a_failed_job_says_why_without_telling_of_the_machine(shop, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise MemoryError
+
+    shop.start()
+    with monkeypatch.context() as broken:
+        broken.setattr("flashworld.jobs.making.stream", fail)
+        assert ended(shop, shop.submit(A_REQUEST)).error == OUT_OF_MEMORY
+    job = shop.submit(parse_request(body(resolution=[FRAMES, 256, 384])))
+    at_stage(shop, job, "denoise")
+    making = tmp_path / "studio/jobs" / job.id / "making"
+    making.rename(making.with_name("moved"))
+    failed = ended(shop, job)
+    assert failed.state == "failed"
+    assert failed.error
+    assert str(tmp_path) not in failed.error
+    making.with_name("moved").rmdir()
+    assert ended(shop, shop.requeue(job.id)).state == "completed"
+
+
+def test_closing_interrupts_what_runs_and_keeps_what_waits(tmp_path, maker):
+    first = Workshop(tmp_path, [maker])
+    done = first.submit(A_REQUEST)
+    first.start()
+    ended(first, done)
+    running = first.submit(parse_request(body(resolution=[FRAMES, 256, 384])))
+    waiting = first.submit(A_REQUEST)
+    at_stage(first, running, "denoise")
+    first.close()
+    second = Workshop(tmp_path, [maker])
+    assert [second.job(job.id).state for job in (done, running, waiting)] == ["completed", "interrupted", "queued"]
+    second.start()
+    assert ended(second, waiting).state == "completed"
+    assert ended(second, second.requeue(running.id)).state == "completed"
+    assert second.file(done.id, "ply").is_file()
+    second.close()
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_restart_finds_out_what_became_of_a_job(tmp_path, maker, monkeypatch, renamed):
+    """Death just before, and just after, the renaming that completes a job."""
+    first = Workshop(tmp_path, [maker])
+    job = first.submit(A_REQUEST)
+    monkeypatch.setattr("flashworld.jobs.crew.settle", lambda *_: None)
+    if not renamed:
+        monkeypatch.setattr("flashworld.jobs.shelf.Shelf.publish", lambda *_: None)
+    first.start()
+    until(lambda: not first.status([job])[0].progress.previews and first.job(job.id).state == "running")
+    until(lambda: not first._crew.progress())
+    first.close()
+    monkeypatch.undo()
+    second = Workshop(tmp_path, [maker])
+    found = second.job(job.id)
+    assert found.state == ("completed" if renamed else "interrupted")
+    assert set(found.files) == (set(FILES) if renamed else set())
+    assert not list(tmp_path.rglob("making"))
+    second.close()
+
+
+@pytest.mark.usefixtures("shop")
+def test_one_workshop_at_a_time_has_a_folder(tmp_path, maker):
+    with pytest.raises(BackendError, match="Another server"):
+        Workshop(tmp_path / "studio", [maker])
+
+
+def test_a_folder_from_a_later_version_is_left_alone(tmp_path, maker):
+    Workshop(tmp_path, [maker]).close()
+    connection = sqlite3.connect(tmp_path / "jobs.sqlite3")
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+    with pytest.raises(ValueError, match="newer version"):
+        Workshop(tmp_path, [maker])
+
+
+def test_the_queue_is_bounded_for_all_and_for_each(tmp_path, maker):
+    workshop = Workshop(tmp_path, [maker], Limits(queued=3, queued_per_client=2))
+    for _ in range(2):
+        workshop.submit(A_REQUEST, client="a")
+    with pytest.raises(QueueFullError) as mine:
+        workshop.submit(A_REQUEST, client="a")
+    cancelled = workshop.submit(A_REQUEST, client="b")
+    with pytest.raises(QueueFullError) as everyones:
+        workshop.submit(A_REQUEST, client="c")
+    assert (mine.value.mine, everyones.value.mine) == (True, False)
+    workshop.cancel(cancelled.id)
+    assert workshop.submit(A_REQUEST, client="c").state == "queued"
+    with pytest.raises(QueueFullError):
+        workshop.requeue(cancelled.id)
+    folders = [path.name for path in (tmp_path / "jobs").iterdir()]
+    assert sorted(folders) == sorted(job.id for job in workshop.page(10)), "a refused job leaves nothing"
+    workshop.close()
+
+
+def test_what_the_machine_cannot_hold_is_refused(shop):
+    huge = parse_request(body(resolution=[64, 1280, 1280]))
+    with pytest.raises(RequestError, match="exact_size"):
+        shop.submit(huge, exact_size=True)
+    assert "native size" in shop.submit(huge).note
+
+
+def test_deleting_removes_the_files_of_a_job_and_no_others(shop, tmp_path):
+    shop.start()
+    job = ended(shop, shop.submit(A_REQUEST))
+    kept = ended(shop, shop.submit(A_REQUEST))
+    strange = tmp_path / "studio/jobs" / job.id / "result" / "mine.txt"
+    strange.write_text("a person put this here")
+    beside = tmp_path / "studio" / "notes.txt"
+    beside.write_text("and this")
+    assert set(shop.delete(job.id)) == set(FILES)
+    left = {name for name in files_below(tmp_path / "studio") if job.id in name}
+    assert left == {f"jobs/{job.id}/result/mine.txt"}
+    assert beside.is_file()
+    assert shop.file(kept.id, "ply").is_file()
+    for gone in (shop.job, shop.request, shop.delete, shop.requeue, shop.cancel):
+        with pytest.raises(NoJobError):
+            gone(job.id)
+
+
+def test_a_running_job_is_not_deleted_but_a_waiting_one_is(shop):
+    running = shop.submit(parse_request(body(resolution=[FRAMES, 256, 384])))
+    waiting = shop.submit(A_REQUEST)
+    shop.start()
+    at_stage(shop, running, "denoise")
+    with pytest.raises(NotNowError):
+        shop.delete(running.id)
+    assert shop.delete(waiting.id) == []
+    shop.cancel(running.id)
+    ended(shop, running)
+    assert shop.record(waiting.id).state == "cancelled"
+
+
+def test_results_expire_by_age(tmp_path, maker):
+    workshop = Workshop(tmp_path, [maker], Limits(keep_seconds=0.0))
+    job = workshop.submit(A_REQUEST)
+    waiting = workshop.submit(A_REQUEST)
+    workshop.cancel(job.id)
+    workshop._sweep()
+    with pytest.raises(NoJobError):
+        workshop.job(job.id)
+    assert workshop.job(waiting.id).state == "queued", "what waits never expires"
+    assert [path.name for path in (tmp_path / "jobs").iterdir()] == [waiting.id]
+    workshop.close()
+
+
+def test_the_oldest_results_make_room(tmp_path, maker):
+    plain = Workshop(tmp_path, [maker])
+    plain.start()
+    jobs = [ended(plain, plain.submit(A_REQUEST)) for _ in range(3)]
+    plain.close()
+    workshop = Workshop(tmp_path, [maker], Limits(keep_bytes=sum(job.bytes for job in jobs) - 1))
+    workshop._sweep()
+    assert [job.id for job in workshop.page(10)] == [jobs[2].id, jobs[1].id]
+    workshop.close()
+
+
+def test_previews_go_some_time_after_the_end(tmp_path, maker):
+    workshop = Workshop(tmp_path, [maker], Limits(preview_seconds=0.0))
+    workshop.start()
+    job = ended(workshop, workshop.submit(A_REQUEST))
+    until(lambda: not list((tmp_path / "jobs" / job.id).glob("previews/*")))
+    assert workshop.file(job.id, "spz").is_file()
+    workshop.close()
+
+
+def test_an_identifier_is_random_and_never_part_of_a_path_unless_it_has_its_form(shop):
+    ids = {new_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(map(is_id, ids))
+    # Every free digit takes every value: nothing of it is a counter or a clock.
+    assert all(len({text[at] for text in ids}) == 16 for at in (0, 5, 10, 24, 35))
+    for text in ("", ".", "..", "../../etc/passwd", next(iter(ids)).upper(), next(iter(ids)) + "\n", "a" * 36):
+        assert not is_id(text)
+        with pytest.raises(NoJobError):
+            shop._shelf.file(text, "ply")
+
+
+def test_ten_thousand_finished_jobs_slow_nothing(tmp_path, maker):
+    workshop = Workshop(tmp_path, [maker])
+    job = workshop.submit(A_REQUEST)
+    with workshop._ledger.transaction():
+        values = vars(job) | {"state": "completed", "finished_at": time.time(), "bytes": 10}
+        del values["number"], values["place"]
+        for _ in range(10_000):
+            workshop._ledger.add(**(values | {"id": new_id()}))
+    workshop.close()
+    started = time.monotonic()
+    workshop = Workshop(tmp_path, [maker])
+    workshop.page(50)
+    workshop.status([workshop.job(job.id)])
+    workshop._sweep()
+    assert time.monotonic() - started < 3
+    assert not [value for value in vars(workshop).values() if isinstance(value, (list, dict)) and len(value) > 100]
+    workshop.close()
+
+
+def test_an_entry_of_the_ledger_comes_back_as_it_went_in(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    facts = {
+        "id": new_id(), "name": "ü", "client": "::1", "created_at": 1.5, "note": None, "text_prompt": "a 'quoted' \0",
+        "has_image": True, "frames": 3, "height": 64, "width": 96, "image_index": 2, "seed": 2**63 - 1,
+        "exact_size": False, "model": "tiny", "trained": False, "work": 2**40, "filmed": 7,
+    }  # fmt: skip
+    job = ledger.add(**facts)
+    assert {name: getattr(job, name) for name in facts} == facts
+    changed = ledger.update(job.id, seconds={"denoise": 0.25}, files={"ply": 3})
+    assert changed == replace(job, seconds={"denoise": 0.25}, files={"ply": 3})
+    with pytest.raises(sqlite3.OperationalError), ledger.transaction():
+        ledger.update(ledger.update(job.id, name="never").id, no_such_column=1)
+    assert ledger.get(job.id) == changed
+    ledger.close()
+
+
+def measured(seconds: dict[str, float], work: int, filmed: int) -> Job:
+    names = (
+        "number",
+        "id",
+        "name",
+        "state",
+        "place",
+        "client",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "removed_at",
+    )
+    return Job(*[None] * (len(names) + 12), work=work, filmed=filmed, seconds=seconds, trained=True)  # pyright: ignore
+
+
+def test_the_pace_is_the_median_of_what_was_measured():
+    runs = [measured({"denoise": 2.0 * t, "film": 30.0}, 100 * t, 10) for t in (1, 2, 50)]
+    runs.append(measured({"denoise": 999.0}, 1, 10))
+    pace = Pace.of_runs(runs)
+    assert pace.seconds(Amounts(200, 20)) == pytest.approx(4.0 + 60.0)
+    assert Pace.of_runs([]).seconds(Amounts(1, 1)) is None
+
+
+def test_the_fraction_goes_from_nothing_to_all_and_never_back():
+    for pace in (Pace({}), Pace({"prepare": 1.0, "denoise": 8.0, "decode": 1.0, "write": 2.0, "film": 3.0})):
+        walk = [JobProgress("prepare", None, 4, done, 2) for done in range(3)]
+        for step in range(4):
+            walk += [JobProgress(s, step, 4, done, 3) for s in STAGES_OF_A_STEP for done in range(4)]
+        walk += [JobProgress(stage, None, 4, done, 2) for stage in ("write", "film") for done in range(3)]
+        fractions = [pace.fraction(progress, Amounts(10, 10)) for progress in walk]
+        assert fractions == sorted(fractions)
+        assert (fractions[0], fractions[-1]) == (0.0, pytest.approx(1.0))
+
+
+def test_the_expected_end_shares_the_queue_among_the_workers():
+    pace = Pace({"denoise": 1.0})
+    jobs = {name: replace(measured({}, work, 0), id=name) for name, work in zip("abcd", (10, 4, 3, 5), strict=True)}
+    ends = expected_ends(pace, [jobs["a"]], {"a": 0.5}, [jobs["b"], jobs["c"], jobs["d"]], 2)
+    assert ends == {"a": 5.0, "b": 4.0, "c": 7.0, "d": 10.0}
+
+
+def test_a_light_copy_covers_as_much_and_keeps_what_is_large():
+    generator = torch.Generator().manual_seed(0)
+    num = 20_000
+    scales = 0.01 * torch.rand(num, 3, generator=generator) + 0.001
+    scales[777] = 0.5
+    means = torch.randn(num, 3, generator=generator)
+    turned = torch.nn.functional.normalize(torch.randn(num, 4, generator=generator), dim=-1)
+    scene = Gaussians(means, turned, scales, torch.full((num,), 0.5), torch.zeros(num, 1, 3))
+    scene.opacities[5] = 0.0
+    light = lightened(scene, 2000)
+    assert 1000 < len(light) <= 2000
+    large = (light.means == means[777]).all(-1)
+    assert light.scales[large].tolist() == [[0.5, 0.5, 0.5]]
+    assert covered(light[~large]) == pytest.approx(covered(scene) - 0.125, rel=0.1)
+    assert len(lightened(scene, num)) == num - 1, "what fits is left as it is, but for what nobody sees"
+
+
+def covered(scene: Gaussians) -> float:
+    """Opacity times the largest cross-section, summed."""
+    return float((scene.opacities * scene.scales.sort(dim=-1).values[:, 1:].prod(-1)).sum())
+
+
+def test_news_are_told_together_and_to_all(shop):
+    listeners = [shop.listen() for _ in range(3)]
+    job = shop.submit(A_REQUEST)
+    for _ in range(50):
+        shop.rename(job.id, "again and again")
+    told = [listener.fetch(2.0) for listener in listeners]
+    time.sleep(0.5)
+    told = [early + listener.fetch(0.1) for early, listener in zip(told, listeners, strict=True)]
+    kinds = Counter(message.kind for message in told[0])
+    assert 1 <= kinds["job"] <= 4
+    assert kinds["queue"] == 1
+    assert told[0] == told[1] == told[2]
+    assert told[0][-1].content.job.name == "again and again"
+    shop.delete(job.id)
+    until(lambda: any(m.kind == "removed" and m.content == job.id for m in listeners[0].fetch(0.5)))
+
+
+def test_a_worker_survives_a_ledger_that_fails_for_a_moment(shop, monkeypatch):
+    def broken(*_, **__):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    shop.start()
+    with monkeypatch.context() as context:
+        context.setattr("flashworld.jobs.crew.settle", broken)
+        job = shop.submit(A_REQUEST)
+        until(lambda: (shop._shelf.summary(job.id) is not None) and not shop._crew.progress())
+    assert ended(shop, shop.submit(A_REQUEST)).state == "completed"
+    assert isinstance(shop._crew, Crew)
+
+
+def test_the_request_is_kept_as_it_was_given(shop):
+    given = body(image_prompt=picture(kind="JPEG"), image_index=2)
+    job = shop.submit(parse_request(given))
+    assert json.loads(shop.request(job.id)) == given
+    assert io.BytesIO(shop.request(job.id).encode()).getbuffer().nbytes == job.bytes
