@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -156,7 +157,20 @@ def test_trajectory_lists_templates_and_writes_other_formats(tmp_path):
 def test_doctor_names_model_and_rasteriser():
     result = run("doctor")
     assert result.exit_code == 0, result.output
-    assert all(word in result.output for word in ("model", "rasteriser numba", "memory plan", "torch"))
+    assert all(word in result.output for word in ("model", "rasteriser numba", "torch"))
+    plans = [line for line in result.output.splitlines() if " plan " in line]
+    assert [line.split()[2] for line in plans] == ["resident", "24GB", "16GB", "12GB", "8GB"]
+    assert all(re.search(r"\d+\.\d GiB, about \d", line) for line in plans)
+
+
+def test_the_cache_is_told_and_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("FLASHWORLD_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache/fp8").mkdir(parents=True)
+    (tmp_path / "cache/fp8/weights.safetensors").write_bytes(bytes(20_000_000))
+    assert "0.02 GB in " in run("cache").output
+    assert "Removed 0.02 GB" in run("cache", "--clear").output
+    assert not (tmp_path / "cache").exists()
+    assert "0.00 GB" in run("cache").output
 
 
 def test_parity_passes_on_the_reference_and_fails_on_other_numbers(tmp_path):

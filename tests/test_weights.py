@@ -17,7 +17,9 @@ from flashworld.cameras import Cameras
 from flashworld.errors import WeightsError
 from flashworld.events import Progress
 from flashworld.models.config import TINY
-from flashworld.weights import load, save
+from flashworld.models.fp8 import Fp8Linear, quantise
+from flashworld.placement import Plan
+from flashworld.weights import load, quantised, save
 from flashworld.weights.fill import Placement, fill
 from flashworld.weights.fingerprint import fingerprint
 from flashworld.weights.untrained import build_untrained
@@ -365,3 +367,70 @@ def test_fingerprint_sees_a_changed_byte_and_a_changed_size(tmp_path):
         prints.add(fingerprint([path]))
         assert fingerprint([path]) == fingerprint([path])
     assert len(prints) == 6
+
+
+FP8_PLAN = Plan("resident", blocks="fp8")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("FLASHWORLD_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_eight_bit_weights_are_made_once_and_then_read_from_the_cache(published, cache, monkeypatch):
+    first = load(published, plan=FP8_PLAN)
+    (kept,) = cache.glob("fp8/*.safetensors")
+    layer = first.networks.transformer.get_submodule("blocks.0.attn1.to_q")
+    assert isinstance(layer, Fp8Linear)
+    original = torch.load(published / "model.ckpt", weights_only=True)["transformer"]["blocks.0.attn1.to_q.weight"]
+    bits, inverse_scale = quantise(original, "row")
+    assert torch.equal(layer.weight.view(torch.uint8), bits.view(torch.uint8))
+    assert torch.equal(layer.inverse_scale, inverse_scale)
+    monkeypatch.setattr(quantised, "quantise", None)  # a second start quantises nothing
+    second = load(published, plan=FP8_PLAN)
+    for name, value in first.networks.transformer.state_dict().items():
+        again = second.networks.transformer.state_dict()[name]
+        assert again.dtype == value.dtype
+        assert torch.equal(again.float(), value.float()), name
+    assert list(cache.glob("fp8/*")) == [kept], "something half written was left"
+
+
+def test_other_weights_have_another_place_in_the_cache(published, cache):
+    load(published, plan=FP8_PLAN)
+    change_checkpoint(lambda entries: entries["transformer"]["proj_out.bias"].add_(1))(published)
+    load(published, plan=FP8_PLAN)
+    assert len(list(cache.glob("fp8/*.safetensors"))) == 2
+
+
+def test_a_damaged_cache_is_made_again(published, cache, caplog):
+    load(published, plan=FP8_PLAN)
+    (kept,) = cache.glob("fp8/*.safetensors")
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: len(whole) // 2])
+    load(published, plan=FP8_PLAN)
+    assert "damaged" in caplog.text
+    assert kept.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_written_costs_only_the_next_start(published, cache, caplog):
+    cache.write_text("a file where the folder should be")
+    assert load(published, plan=FP8_PLAN).trained
+    assert "were not cached" in caplog.text
+
+
+@pytest.mark.usefixtures("cache")
+def test_the_text_encoder_is_read_for_the_first_unknown_prompt_only(tmp_path):
+    tiny, folder = build_untrained(Placement(CPU, torch.float32)), tmp_path / "model"
+    save(folder, tiny.config, tiny.networks, trained=False, dtype=torch.float32)
+    plan = Plan("thrifty", text_encoder="host", blocks="full")
+    expected = tiny.text_encoder([""])
+    first = load(folder, plan=plan)
+    assert first.networks.text_encoder.shared.weight.is_meta
+    torch.testing.assert_close(first.text_encoder([""]), expected)
+    assert not first.networks.text_encoder.shared.weight.is_meta
+    second = load(folder, plan=plan)
+    torch.testing.assert_close(second.text_encoder([""]), expected)
+    assert second.networks.text_encoder.shared.weight.is_meta, "the empty prompt needs no encoder"
+    second.text_encoder(["a house"])
+    assert not second.networks.text_encoder.shared.weight.is_meta

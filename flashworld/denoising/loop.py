@@ -8,7 +8,6 @@ Letters as in `flashworld.protocols`: b scenes, t views, z latent and f feature 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from time import perf_counter
 
 import torch
 from einops import rearrange
@@ -16,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from flashworld.conditioning import Conditioning
+from flashworld.denoising.clock import StageClock
 from flashworld.denoising.schedule import Schedule, add_noise
 from flashworld.events import Progress, Report, ignore
 from flashworld.gaussians import Gaussians
@@ -31,7 +31,7 @@ class DenoiseStep:
     """What one step found. `gaussians` is a whole scene in the normalised world of the conditioning's cameras.
 
     `pictures` (values -1..1) and `encoded` are the scene's views and their latents, the next step's starting point; the
-    last step has none. `seconds` are wall-clock times by stage.
+    last step has none. `seconds` are times by stage.
     """
 
     index: int
@@ -57,18 +57,20 @@ def denoise(
     *,
     feature_channels: int,
     rasteriser: str = "auto",
+    views_at_once: int | None = None,
     report: Report = ignore,
 ) -> Iterator[DenoiseStep]:
     """Yield each step's result; the last one holds the finished scenes. Closing the iterator stops the work.
 
-    A report that raises `flashworld.errors.Cancelled` stops it in the middle of a step.
+    A report that raises `flashworld.errors.Cancelled` stops it in the middle of a step. Views are rendered
+    `views_at_once`, all of a scene by default. On CUDA the host waits for the device only between two steps.
     """
     device = conditioning.latents.device
     feedback = conditioning.latents.new_zeros(_feedback_shape(conditioning, feature_channels))
     scene_shape = tuple(conditioning.latents.shape[1:])
     noisy = draw_for_all(noises, "initial", scene_shape, device)
     for index, (timestep, sigma) in enumerate(zip(schedule.timesteps, schedule.sigmas, strict=True)):
-        clock = _Clock()
+        clock = StageClock(device)
         last = index == len(schedule) - 1
         inputs = torch.cat([noisy, conditioning.rays, conditioning.latents, feedback], dim=1)
         velocity, features = denoiser(
@@ -80,30 +82,16 @@ def denoise(
         clock.lap("decode")
         pictures = encoded = None
         if not last:
-            pictures = _render_views(gaussians, conditioning, rasteriser, _at_step(report, index))
+            pictures = _render_views(gaussians, conditioning, rasteriser, views_at_once, _at_step(report, index))
             clock.lap("render")
             encoded = _encode_views(encoder, pictures, noises, index, _at_step(report, index))
             clock.lap("encode")
-        yield DenoiseStep(
-            index, len(schedule), inputs, velocity, features, latents, gaussians, pictures, encoded, clock.seconds
-        )
-        if encoded is not None:
             feedback = torch.cat([features, encoded], dim=1)
             fresh = draw_for_all(noises, f"renoise{index}", scene_shape, device)
             noisy = add_noise(encoded, fresh, schedule.sigmas[index + 1])
-
-
-class _Clock:
-    """Wall-clock seconds between laps. On CUDA a stage's time includes what it queued, not only what it finished."""
-
-    def __init__(self):
-        self.seconds: dict[str, float] = {}
-        self._since = perf_counter()
-
-    def lap(self, stage: str) -> None:
-        now = perf_counter()
-        self.seconds[stage] = now - self._since
-        self._since = now
+        yield DenoiseStep(
+            index, len(schedule), inputs, velocity, features, latents, gaussians, pictures, encoded, clock.seconds()
+        )
 
 
 def _at_step(report: Report, step: int) -> Report:
@@ -119,17 +107,21 @@ def _feedback_shape(conditioning: Conditioning, feature_channels: int) -> tuple[
 
 
 def _render_views(
-    scenes: Gaussians, conditioning: Conditioning, rasteriser: str, report: Report
+    scenes: Gaussians, conditioning: Conditioning, rasteriser: str, views_at_once: int | None, report: Report
 ) -> Float[Tensor, "b t 3 H W"]:
     h, w = conditioning.latents.shape[-2:]
     height, width = PIXELS_PER_LATENT * h, PIXELS_PER_LATENT * w
-    num_scenes = conditioning.latents.shape[0]
+    num_scenes, _, num_views = conditioning.latents.shape[:3]
+    chunk = views_at_once or num_views
     views = []
-    for index in range(num_scenes):
-        report(Progress("render", index, num_scenes))
-        views.append(render(scenes[index], conditioning.cameras[index], height, width, rasteriser=rasteriser).colour)
-    report(Progress("render", num_scenes, num_scenes))
-    return (torch.stack(views) * 2 - 1).clamp(-1, 1)
+    for scene in range(num_scenes):
+        for start in range(0, num_views, chunk):
+            report(Progress("render", scene * num_views + start, num_scenes * num_views))
+            cameras = conditioning.cameras[scene][start : start + chunk]
+            views.append(render(scenes[scene], cameras, height, width, rasteriser=rasteriser).colour)
+    report(Progress("render", num_scenes * num_views, num_scenes * num_views))
+    pictures = rearrange(torch.cat(views), "(b t) c H W -> b t c H W", b=num_scenes)
+    return (pictures * 2 - 1).clamp(-1, 1)
 
 
 def _encode_views(

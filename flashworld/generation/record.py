@@ -14,11 +14,25 @@ PACKAGES = ("torch", "diffusers", "transformers", "numpy", "numba", "pillow")
 
 
 @dataclass(frozen=True)
+class Memory:
+    """How a GPU's memory was shared: the plan, what was predicted for it, and what was measured.
+
+    `fell_back_from` names the plan that ran out of memory first.
+    """
+
+    plan: str
+    predicted_bytes: int
+    predicted_seconds: float
+    peak_bytes: int
+    fell_back_from: str | None = None
+
+
+@dataclass(frozen=True)
 class Record:
     """Everything that decided a scene, and how long each stage took in seconds.
 
     The same request, model, weights, size and seed on the same kind of device with the same versions give the same
-    bytes. `request` holds the seed that was drawn where none was given.
+    bytes. `request` holds the seed that was drawn where none was given. `memory` is known on a GPU.
     """
 
     request: SceneRequest
@@ -32,6 +46,7 @@ class Record:
     rasteriser: str
     versions: dict[str, str]
     seconds: dict[str, float]
+    memory: Memory | None = None
 
     def provenance(self) -> dict[str, str]:
         """The facts that scene files carry."""

@@ -3,6 +3,7 @@
 request -> picture and cameras fitted to a size -> normalised world -> conditioning -> denoising -> the user's world
 """
 
+import logging
 import secrets
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -16,16 +17,21 @@ from flashworld.cameras import Cameras, normalise, resample
 from flashworld.cameras.views import from_fit
 from flashworld.conditioning import Conditioning, PictureAt, condition
 from flashworld.denoising import DenoiseStep, Schedule, denoise
+from flashworld.errors import BackendError
 from flashworld.events import Progress, Report, ignore
 from flashworld.gaussians import Gaussians
-from flashworld.generation.record import Record, versions_here
+from flashworld.generation.memory import MemoryMeter
+from flashworld.generation.record import Memory, Record, versions_here
 from flashworld.generation.scene import Scene
 from flashworld.generation.work import Work, plan_work
 from flashworld.geometry import Similarity
 from flashworld.models.model import Model
 from flashworld.noise import Noise, seeded_noise
+from flashworld.placement import thriftier
 from flashworld.rendering import choose
 from flashworld.request import Fit, SceneRequest, decode_picture, fit, sample
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,47 +77,106 @@ def stream(
 ) -> Generator[GenerationStep, None, None]:
     """Yield the scene after each denoising step. Closing the iterator stops the work.
 
+    A model whose plan runs out of memory takes up the next thriftier one, for good, and the steps begin again, once;
+    the scene's record and a warning tell it.
+
     Args:
         request: What to make. Without a seed one is drawn; the scene's record tells it.
         model: What makes it, from `flashworld.load_model`.
         exact_size: Let the model work at the request's own resolution even if another suits it better.
         rasteriser: The one to use, or `auto`.
         report: Receives finer progress. It may raise `flashworld.errors.Cancelled`, which stops within a step.
+
+    Raises:
+        BackendError: There is not enough memory by the thriftier plan either.
     """
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
     request = request.model_copy(update={"seed": seed})
-    work = work_for(request, model, exact_size)
-    started = perf_counter()
-    prepared = _prepare(request, seed, model, work, report)
-    seconds = {"prepare": perf_counter() - started}
-    steps = denoise(
-        model.denoiser,
-        model.decoder,
-        model.autoencoder,
-        prepared.conditioning,
-        Schedule.flow(model.config.denoising_steps, model.config.shift),
-        [prepared.noise],
-        feature_channels=model.config.feature_channels,
-        rasteriser=rasteriser,
-        report=report,
-    )
-    for step in steps:
-        for stage, duration in step.seconds.items():
-            seconds[stage] = seconds.get(stage, 0) + duration
-        record = Record(
-            request=request,
+    run = _Run(request, seed, model, exact_size, rasteriser, report)
+    try:
+        yield from run.steps()
+        return
+    except torch.OutOfMemoryError:
+        failed = model.residence.plan
+    # Here, not above: until the handler ends, the exception holds the failed run's tensors.
+    following = thriftier(failed)
+    if following is None:
+        raise _out_of_memory(run)
+    log.warning("Out of memory by plan %s; beginning again by plan %s.", failed.name, following.name)
+    torch.cuda.empty_cache()
+    model.residence.adopt(following)
+    try:
+        yield from run.steps(fell_back_from=failed.name)
+        return
+    except torch.OutOfMemoryError:
+        pass
+    raise _out_of_memory(run)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Everything that decides a scene."""
+
+    request: SceneRequest
+    seed: int
+    model: Model
+    exact_size: bool
+    rasteriser: str
+    report: Report
+
+    @property
+    def work(self) -> Work:
+        return work_for(self.request, self.model, self.exact_size)
+
+    def steps(self, fell_back_from: str | None = None) -> Generator[GenerationStep, None, None]:
+        """Make the scene by the plan of the moment."""
+        model, work = self.model, self.work
+        meter = MemoryMeter(model, (work.frames, work.height, work.width), fell_back_from)
+        started = perf_counter()
+        prepared = _prepare(self.request, self.seed, model, work, self.report)
+        seconds = {"prepare": perf_counter() - started}
+        steps = denoise(
+            model.denoiser,
+            model.decoder,
+            model.autoencoder,
+            prepared.conditioning,
+            Schedule.flow(model.config.denoising_steps, model.config.shift),
+            [prepared.noise],
+            feature_channels=model.config.feature_channels,
+            rasteriser=self.rasteriser,
+            views_at_once=model.residence.plan.views_at_once,
+            report=self.report,
+        )
+        for step in steps:
+            for stage, duration in step.seconds.items():
+                seconds[stage] = seconds.get(stage, 0) + duration
+            record = self._record(work, dict(seconds), meter.read())
+            yield GenerationStep(step.index, step.num_steps, partial(_scene, step, prepared, self.request, record))
+
+    def _record(self, work: Work, seconds: dict[str, float], memory: Memory | None) -> Record:
+        model = self.model
+        return Record(
+            request=self.request,
             model=model.name,
             weights=model.weights,
             trained=model.trained,
-            exact_size=exact_size,
+            exact_size=self.exact_size,
             work=(work.frames, work.height, work.width),
             device=model.device.type,
             dtype=str(model.dtype).removeprefix("torch."),
-            rasteriser=choose(rasteriser, model.device),
+            rasteriser=choose(self.rasteriser, model.device),
             versions=versions_here(),
-            seconds=dict(seconds),
+            seconds=seconds,
+            memory=memory,
         )
-        yield GenerationStep(step.index, step.num_steps, partial(_scene, step, prepared, request, record))
+
+
+def _out_of_memory(run: _Run) -> BackendError:
+    work, plan = run.work, run.model.residence.plan
+    return BackendError(
+        f"{run.model.device} ran out of memory for {work.frames} views of {work.width}x{work.height} pixels by plan "
+        f"{plan.name}: ask for fewer frames or a lower resolution, for a thriftier --plan, or for --model tiny."
+    )
 
 
 def work_for(request: SceneRequest, model: Model, exact_size: bool) -> Work:

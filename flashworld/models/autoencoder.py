@@ -1,5 +1,7 @@
 """Pictures to latents: the encoder of a Wan 2.2 autoencoder, each picture by itself."""
 
+import functools
+
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan
 from einops import rearrange
@@ -12,7 +14,7 @@ from flashworld.models.frames import restrict_to_frames
 from flashworld.protocols import Posterior
 
 PIXELS_AT_ONCE = 2**20
-"""Pictures are coded in chunks of about this many pixels, so that memory does not grow with their number."""
+"""Unless told otherwise, pictures are coded in chunks of about this many pixels, so that memory stays bounded."""
 
 
 class ImageAutoencoder(nn.Module):
@@ -29,9 +31,14 @@ class ImageAutoencoder(nn.Module):
         self.quant_conv = autoencoder.quant_conv
         self.scale = LatentScale(config)
 
-    def forward(self, pictures: Float[Tensor, "n 3 H W"], report: Report = ignore) -> Posterior:
-        """Posterior of pictures with values in -1..1, float32 and on the pictures' device, ready for the denoiser."""
-        chunk = max(1, PIXELS_AT_ONCE // pictures[0, 0].numel())
+    def forward(
+        self, pictures: Float[Tensor, "n 3 H W"], report: Report = ignore, views_at_once: int | None = None
+    ) -> Posterior:
+        """Posterior of pictures with values in -1..1, float32 and on the pictures' device, ready for the denoiser.
+
+        `views_at_once` pictures are coded together; they do not see each other.
+        """
+        chunk = views_at_once or max(1, PIXELS_AT_ONCE // pictures[0, 0].numel())
         means, stds = [], []
         for start in range(0, len(pictures), chunk):
             report(Progress("encode", start, len(pictures)))
@@ -70,7 +77,13 @@ class LatentScale:
 
 
 def _channels(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return torch.tensor(values, dtype=like.dtype, device=like.device).view(1, -1, *[1] * (like.ndim - 2))
+    return _constant(values, like.dtype, like.device).view(1, -1, *[1] * (like.ndim - 2))
+
+
+@functools.cache
+def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Sent to a device once: sending makes the host wait for the device."""
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def build_video_autoencoder(config: AutoencoderConfig) -> AutoencoderKLWan:

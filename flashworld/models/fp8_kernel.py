@@ -1,8 +1,10 @@
 """Rows to E4M3 in one pass over memory, on CUDA: `fp8.quantise(rows, "row")` without its five passes."""
 
+# pyright: reportMissingImports=false, reportCallIssue=false, reportIndexIssue=false
+
 import torch
-import triton  # pyright: ignore[reportMissingImports]
-import triton.language as tl  # pyright: ignore[reportMissingImports]
+import triton
+import triton.language as tl
 from torch import Tensor
 
 COLUMNS_AT_ONCE = 2048
@@ -33,6 +35,6 @@ def quantise_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
     rows = rows if rows.stride(-1) == 1 else rows.contiguous()
     quantised = torch.empty(rows.shape, dtype=torch.float8_e4m3fn, device=rows.device)
     inverse_scales = rows.new_empty(len(rows), 1, dtype=torch.float32)
-    launch = _quantise_row[(len(rows),)]  # pyright: ignore[reportIndexIssue]
+    launch = _quantise_row[(len(rows),)]
     launch(rows, quantised, inverse_scales, rows.stride(0), rows.shape[1], BLOCK=COLUMNS_AT_ONCE, num_warps=8)
     return quantised, inverse_scales

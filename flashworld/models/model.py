@@ -1,7 +1,9 @@
 """A complete model: its four networks, what it was built from and where it is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
@@ -11,9 +13,10 @@ from transformers import PreTrainedTokenizerBase, UMT5EncoderModel
 from flashworld.models.autoencoder import ImageAutoencoder
 from flashworld.models.config import ModelConfig
 from flashworld.models.reconstruction import ReconstructionDecoder
-from flashworld.models.text import Umt5TextEncoder, build_umt5
+from flashworld.models.text import RememberedPrompts, Umt5TextEncoder, build_umt5
 from flashworld.models.transformer import TransformerDenoiser, build_transformer
-from flashworld.protocols import Denoiser, GaussianDecoder, PictureEncoder
+from flashworld.placement import Residence
+from flashworld.protocols import Denoiser, GaussianDecoder, PictureEncoder, TextEncoder
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,19 @@ class Model:
     name: str
     config: ModelConfig
     networks: Networks
-    text_encoder: Umt5TextEncoder
+    residence: Residence
+    text_encoder: TextEncoder
     autoencoder: PictureEncoder
     denoiser: Denoiser
     decoder: GaussianDecoder
     trained: bool
     weights: str
-    device: torch.device
     dtype: torch.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where it works."""
+        return self.residence.device
 
 
 def build_networks(config: ModelConfig) -> Networks:
@@ -73,22 +81,58 @@ def assemble(
     config: ModelConfig,
     networks: Networks,
     tokenizer: PreTrainedTokenizerBase,
+    residence: Residence,
     *,
     trained: bool,
     weights: str,
     dtype: torch.dtype,
+    lasting: Path | None = None,
+    fetch_text_encoder: Callable[[], None] = lambda: None,
 ) -> Model:
-    """Join networks that hold their weights to a model."""
+    """Join networks to a model. `residence` brings each to the device for its calls.
+
+    Args:
+        name: What the user asked for.
+        config: All sizes.
+        networks: With their weights in place.
+        tokenizer: Of the text encoder.
+        residence: Of the same networks.
+        trained: Whether scenes mean anything.
+        weights: Identifies the numbers.
+        dtype: In which the networks compute.
+        lasting: The folder in which the embedding of the empty prompt is kept.
+        fetch_text_encoder: Called before each use of the text encoder, which may have its weights only then.
+    """
+    text_encoder = _resident(Umt5TextEncoder(tokenizer, networks.text_encoder), "text_encoder", residence)
+
+    def encode(prompts: list[str]) -> Tensor:
+        fetch_text_encoder()
+        return text_encoder(prompts)
+
+    denoiser = TransformerDenoiser(networks.transformer, config.autoencoder.z_dim)
     return Model(
         name=name,
         config=config,
         networks=networks,
-        text_encoder=Umt5TextEncoder(tokenizer, networks.text_encoder),
-        autoencoder=networks.vae,
-        denoiser=TransformerDenoiser(networks.transformer, config.autoencoder.z_dim),
-        decoder=networks.recon_decoder,
+        residence=residence,
+        text_encoder=RememberedPrompts(encode, lasting),
+        autoencoder=_chunked(networks.vae, "vae", residence),
+        denoiser=_resident(denoiser, "transformer", residence),
+        decoder=_chunked(networks.recon_decoder, "recon_decoder", residence),
         trained=trained,
         weights=weights,
-        device=networks.transformer.patch_embedding.weight.device,
         dtype=dtype,
     )
+
+
+def _resident(network: Any, name: str, residence: Residence) -> Any:
+    def call(*args: Any) -> Any:
+        with residence.working(name):
+            return network(*args)
+
+    return call
+
+
+def _chunked(network: Any, name: str, residence: Residence) -> Any:
+    """A network that works on as many views at once as the plan of the moment says."""
+    return _resident(lambda *args: network(*args, views_at_once=residence.plan.views_at_once), name, residence)

@@ -17,7 +17,7 @@ from flashworld.models.frames import FrameConv, restrict_to_frames
 from flashworld.models.gaussian_head import GaussianHead
 
 CELLS_AT_ONCE = 2**18
-"""Views are decoded in chunks of about this many cells of the half-resolution grid: three views of 480 x 704 pixels."""
+"""Unless told otherwise, views are decoded in chunks of about this many cells of the half-resolution grid."""
 
 
 class ReconstructionDecoder(nn.Module):
@@ -45,16 +45,17 @@ class ReconstructionDecoder(nn.Module):
         latents: Float[Tensor, "b z t h w"],
         cameras: Cameras,
         report: Report = ignore,
+        views_at_once: int | None = None,
     ) -> Gaussians:
         """Gaussians [b, n] in the order frame, point, row, column, in the world of `cameras` [b, t].
 
-        `latents` are scaled. The result is float32 on their device.
+        `latents` are scaled. The result is float32 on their device. `views_at_once` are decoded together.
         """
         num_scenes, num_views = latents.shape[0], latents.shape[2]
         frames = rearrange(features, "b f t h w -> (b t) f h w")
         codes = rearrange(self.scale.to_decoder(latents), "b z t h w -> (b t) z h w")
         rows = Cameras.from_vectors(cameras.vectors().flatten(0, 1))
-        chunk = max(1, CELLS_AT_ONCE // (64 * codes.shape[-2] * codes.shape[-1]))
+        chunk = views_at_once or max(1, CELLS_AT_ONCE // (64 * codes.shape[-2] * codes.shape[-1]))
         decoded = []
         for start in range(0, len(codes), chunk):
             report(Progress("decode", start, len(codes)))

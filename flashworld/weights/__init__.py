@@ -1,6 +1,6 @@
 """Where weights are and how they get into the networks."""
 
-from flashworld.weights.loading import load, suit_memory
+from flashworld.weights.loading import load, plan_for
 from flashworld.weights.saving import save
 
-__all__ = ["load", "save", "suit_memory"]
+__all__ = ["load", "plan_for", "save"]

@@ -1,18 +1,23 @@
 """`load`: the way from a model's name to a model."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+from flashworld.cache import cache_folder
 from flashworld.errors import WeightsError
 from flashworld.events import Progress, Report, ignore
-from flashworld.models.config import FLASHWORLD
+from flashworld.models.config import ModelConfig
+from flashworld.models.fp8 import fp8_for, quantise_blocks
 from flashworld.models.model import Model, assemble, build_networks
-from flashworld.models.offload import Offloading, offloaded, plan_offloading
-from flashworld.models.precision import weight_dtype
+from flashworld.placement import CPU_PLAN, WHOLE, Plan, Residence, find_card
+from flashworld.placement.residence import home
+from flashworld.planner import choose_plan
 from flashworld.runtime import choose_dtype
 from flashworld.weights import hub
 from flashworld.weights.fill import Placement, fill, weight_shapes
+from flashworld.weights.quantised import cached_file, keep, quantised_source
 from flashworld.weights.source import Source, is_own_folder, open_own_folder, open_published
 from flashworld.weights.untrained import build_untrained
 
@@ -26,7 +31,7 @@ def load(
     ckpt: str | Path | None = None,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
-    offloading: Offloading | None = None,
+    plan: Plan | None = None,
     report: Report = ignore,
 ) -> Model:
     """A model with its weights in place.
@@ -38,7 +43,8 @@ def load(
             `model.safetensors` in the folder, or the one on the hub.
         device: Where the weights go. They are held once, never first elsewhere.
         dtype: Format in which the networks compute; by default what suits the device.
-        offloading: Which networks rest in main memory; none by default.
+        plan: How the device's memory is shared. By default the one that `flashworld.planner` chooses for the published
+            layout on CUDA, and everything resident in full precision elsewhere.
         report: Hears of every loaded tensor, as stage `load`.
 
     Raises:
@@ -51,20 +57,15 @@ def load(
     if model == "tiny" and not has_trained_tiny():
         report(Progress("load", 1, 1))
         return build_untrained(placement)
-    loaded = _load_source(str(model), _find(model, ckpt), placement, offloading or Offloading(), report)
-    return offloaded(loaded, offloading) if offloading else loaded
+    source = _find(model, ckpt)
+    return _load_source(str(model), source, placement, plan or plan_for(source.config, device), report)
 
 
-def suit_memory(free: int, dtype: torch.dtype) -> Offloading:
-    """What the published model has to keep off a device with `free` bytes when it computes in `dtype`."""
-    sizes = {
-        name: sum(
-            shape.numel() * weight_dtype(module, weight, dtype).itemsize
-            for weight, shape in weight_shapes(module).items()
-        )
-        for name, module in build_networks(FLASHWORLD).named().items()
-    }
-    return plan_offloading(free, sizes)
+def plan_for(config: ModelConfig, device: torch.device) -> Plan:
+    """The plan that suits a model on a device if nobody asks for another."""
+    if (card := find_card(device)) is None:
+        return CPU_PLAN
+    return WHOLE if config.native is not None else choose_plan(card, config).plan
 
 
 def has_trained_tiny() -> bool:
@@ -109,9 +110,19 @@ def _checkpoint_in(folder: Path) -> Path:
     )
 
 
-def _load_source(name: str, source: Source, placement: Placement, offloading: Offloading, report: Report) -> Model:
+def _load_source(name: str, source: Source, placement: Placement, plan: Plan, report: Report) -> Model:
     networks = build_networks(source.config)
-    total = sum(len(weight_shapes(module)) for module in networks.named().values())
+    modules, sources = networks.named(), dict(source.networks)
+    kept = None
+    if plan.blocks == "fp8":
+        how = fp8_for(placement.device)
+        quantise_blocks(networks.transformer, how, placement.dtype)
+        kept = cached_file(source.weights, how.per, placement.dtype)
+        sources["transformer"] = quantised_source(sources["transformer"], networks.transformer, kept, placement.device)
+    # An encoder that does not stay on the device is read for the first prompt whose embedding is not known.
+    later = ["text_encoder"] if plan.text_encoder != "resident" else []
+    now = [part for part in modules if part not in later]
+    total = sum(len(weight_shapes(modules[part])) for part in now)
     done = 0
 
     def advance() -> None:
@@ -119,15 +130,33 @@ def _load_source(name: str, source: Source, placement: Placement, offloading: Of
         done += 1
         report(Progress("load", done, total))
 
-    for part, module in networks.named().items():
-        home = Placement(offloading.home(part, placement.device), placement.dtype)
-        fill(module, source.networks[part].tensors, source.networks[part].where, home, advance)
+    def fetch(part: str, advance: Callable[[], None] = lambda: None) -> None:
+        there = Placement(home(plan, part, placement.device), placement.dtype)
+        fill(modules[part], sources[part].tensors, sources[part].where, there, advance)
+
+    def fetch_later() -> None:
+        while later:
+            fetch(later[0])
+            later.pop()
+
+    for part in now:
+        fetch(part, advance)
+    if kept is not None:
+        keep(networks.transformer, kept)
     return assemble(
         name,
         source.config,
         networks,
         source.tokenizer,
+        Residence(modules, placement.device, plan),
         trained=source.trained,
         weights=source.weights,
         dtype=placement.dtype,
+        lasting=_prompts(source, placement) if later else None,
+        fetch_text_encoder=fetch_later,
     )
+
+
+def _prompts(source: Source, placement: Placement) -> Path:
+    """Where embeddings by these weights outlive the process."""
+    return cache_folder() / "prompts" / f"{source.weights.rpartition(':')[2][:32]}-{placement.dtype}"

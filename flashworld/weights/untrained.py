@@ -8,6 +8,7 @@ from flashworld.models.initial import initialise
 from flashworld.models.model import Model, assemble, build_networks
 from flashworld.models.precision import weight_dtype
 from flashworld.models.text import byte_tokenizer
+from flashworld.placement import CPU_PLAN, WHOLE, Residence
 from flashworld.weights.fill import Placement
 
 SEED = 20251023
@@ -26,6 +27,7 @@ def build_untrained(placement: Placement) -> Model:
         TINY,
         networks,
         byte_tokenizer(),
+        Residence(networks.named(), placement.device, CPU_PLAN if placement.device.type == "cpu" else WHOLE),
         trained=False,
         weights=f"untrained:{hashlib.sha256(recipe.encode()).hexdigest()}",
         dtype=placement.dtype,

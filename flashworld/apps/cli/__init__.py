@@ -7,7 +7,19 @@ import click
 
 from flashworld.errors import FlashWorldError
 
-COMMANDS = ("generate", "render", "convert", "info", "trajectory", "worlds", "doctor", "parity", "train", "eval")
+COMMANDS = (
+    "generate",
+    "render",
+    "convert",
+    "info",
+    "trajectory",
+    "worlds",
+    "doctor",
+    "parity",
+    "train",
+    "eval",
+    "cache",
+)
 
 
 class _Commands(click.Group):

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from flashworld.apps.cli.options import memory_plan
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def _findings() -> Iterator[Finding]:
     yield from _device()
     yield from _rasterisers()
     yield _disk()
+    yield _cache()
     yield from _weights()
 
 
@@ -84,7 +86,23 @@ def _device() -> Iterator[Finding]:
     choice = choose_model(device)
     yield Finding("device", f"{device}, {str(choose_dtype(device)).removeprefix('torch.')}")
     yield Finding("model", f"{choice.name}: {choice.reason}")
-    yield Finding("memory plan", "everything resident" if device.type == "cpu" else memory_plan(device)[1])
+    yield from _plans(device)
+
+
+def _plans(device: "torch.device") -> Iterator[Finding]:
+    """What the published model would need by each memory plan, on this GPU if there is one."""
+    from flashworld.placement import find_card
+    from flashworld.planner import choose_plan, predict
+    from flashworld.planner.prediction import EXAMPLE_CARD, suited
+
+    found = find_card(device)
+    card = found or EXAMPLE_CARD
+    chosen = choose_plan(card).plan if found else None
+    for plan in suited(card):
+        mark = " (chosen)" if plan == chosen else ""
+        yield Finding(f"plan {plan.name}{mark}", f"{predict(plan, card).describe()}: {plan.describe()}",
+                      sign="has" if found else "has not")  # fmt: skip
+    yield Finding("plans are for", f"24 views of 480x704 of the published model on {card.name}")
 
 
 def _rasterisers() -> Iterator[Finding]:
@@ -94,6 +112,12 @@ def _rasterisers() -> Iterator[Finding]:
         # A rasteriser for another device is no fault of this machine.
         usable = missing is None
         yield Finding(f"rasteriser {name}", "usable" if usable else missing, "has" if usable else "has not")
+
+
+def _cache() -> Finding:
+    from flashworld.cache import cache_folder, cached_bytes
+
+    return Finding("cache", f"{cached_bytes() / 1e9:.1f} GB in {cache_folder()}; 'flashworld cache --clear' removes it")
 
 
 def _disk() -> Finding:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from flashworld.cameras import Cameras
     from flashworld.models.model import Model
-    from flashworld.models.offload import Offloading
+    from flashworld.placement import Plan
 
 OFFLOAD_FLAGS = ("offload_t5", "offload_vae", "offload_transformer_during_vae")
-"""In the order of the fields of `Offloading`."""
+"""In the order of the arguments of `Plan.with_flags`."""
 
 _TYPED = click.core.ParameterSource.COMMANDLINE
 
@@ -72,6 +72,8 @@ def model_options() -> Decorator:
             help="The published checkpoint (model.ckpt) if it is already here; otherwise it is downloaded.",
         ),
         click.option("--device", metavar="cpu|cuda|cuda:N", help="Where it works. [default: CUDA if there is any]"),
+        click.option("--plan", metavar="auto|NAME", default="auto", show_default=True,
+                     help="How a GPU's memory is shared; 'flashworld doctor' lists the plans and what each needs."),
         click.option("--offload-t5", "--offload_t5", is_flag=True,
                      help="Keep the text encoder off the GPU: less memory, a little slower."),
         click.option("--offload-vae", "--offload_vae", is_flag=True,
@@ -138,7 +140,6 @@ def _cameras_in(path: Path, target: tuple[int, int]) -> "Cameras":
 
 def chosen_model(options: dict[str, Any], report: Report) -> "Model":
     """Load the model that `model_options` chose, or the one that suits this machine."""
-    from flashworld.models.offload import Offloading
     from flashworld.runtime import choose_device, choose_model
     from flashworld.weights import load
 
@@ -148,29 +149,34 @@ def chosen_model(options: dict[str, Any], report: Report) -> "Model":
         choice = choose_model(device)
         name = choice.name
         click.echo(f"No --model was given: {choice.reason}.")
-    asked = Offloading(*(options[field] for field in OFFLOAD_FLAGS))
-    if asked != Offloading() and device.type == "cpu":
-        click.echo("The offload options change nothing here: the model works on the CPU.")
-    if asked == Offloading() and name == "flashworld" and device.type == "cuda":
-        asked, why = memory_plan(device)
+    plan, why = chosen_plan(name, device, options)
+    if why:
         click.echo(f"Memory: {why}.")
-    return load(name, ckpt=options["ckpt"], device=device, offloading=asked, report=report)
+    return load(name, ckpt=options["ckpt"], device=device, plan=plan, report=report)
 
 
-def memory_plan(device: "torch.device") -> "tuple[Offloading, str]":
-    """Where the published model's networks rest on a CUDA device if no option says it, and why, in words."""
-    import torch
+def chosen_plan(model: str, device: "torch.device", options: dict[str, Any]) -> "tuple[Plan | None, str]":
+    """The memory plan that the options ask for, or that suits the device, and a sentence about it.
 
-    from flashworld.runtime import choose_dtype
-    from flashworld.weights import suit_memory
+    None leaves the choice to `load`, for models that are small.
+    """
+    from flashworld.placement import PLANS, RESIDENT, find_card, named
+    from flashworld.planner import choose_plan, predict
 
-    free = torch.cuda.mem_get_info(device)[0]
-    plan = suit_memory(free, choose_dtype(device))
-    return plan, f"{describe(plan)}, since {free / 2**30:.0f} GiB are free on {device}"
-
-
-def describe(plan: "Offloading") -> str:
-    """A memory plan as the options that ask for it."""
-    wanted = (plan.text_encoder, plan.decoders, plan.transformer_meanwhile)
-    flags = [f"--{field.replace('_', '-')}" for field, want in zip(OFFLOAD_FLAGS, wanted, strict=True) if want]
-    return f"as with {' '.join(flags)}" if flags else "everything resident"
+    flags = [options[flag] for flag in OFFLOAD_FLAGS]
+    name = options["plan"]
+    asked = None if name == "auto" else named(name)
+    card = find_card(device)
+    if card is None:
+        changed = any(flags) or asked in PLANS
+        return None, "the options for it change nothing here, since the model works on the CPU" if changed else ""
+    if any(flags) and asked is None:
+        asked = RESIDENT.with_flags(*flags)
+    elif asked is not None:
+        asked = asked.with_flags(*flags)
+    if asked is None:
+        if model == "tiny":
+            return None, ""
+        choice = choose_plan(card)
+        return choice.plan, f"plan {choice.plan.name} ({choice.prediction.describe()}), since {choice.reason}"
+    return asked, f"plan {asked.name} ({predict(asked, card).describe()}), as asked"
