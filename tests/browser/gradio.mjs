@@ -68,9 +68,7 @@ async function generate(page) {
   const frame = await viewer(page, stages);
   await page.waitForSelector('#fw-status .fw-done', { timeout: 180_000 });
   await page.waitForSelector('#fw-video video', { timeout: 20_000 });
-  const canvas = await frame.$('canvas');
-  await settle(page, 500);
-  await canvas.screenshot({ path: join(visit.folder, 'view.png') });
+  await photograph(page, frame);
   const played = await page.evaluate(async () => {
     const video = document.querySelector('#fw-video video');
     video.muted = true;
@@ -79,14 +77,8 @@ async function generate(page) {
     await new Promise((resolve) => setTimeout(resolve, 800));
     return { width: video.videoWidth, height: video.videoHeight, duration: video.duration, moved: video.currentTime !== from };
   });
-  const files = await page.evaluate(async () => {
-    const found = {};
-    for (const kind of ['ply', 'spz', 'record']) {
-      const link = document.querySelector(`a[href*="results/"][download]#fw-${kind}, #fw-${kind} a, a:has(> #fw-${kind})`);
-      found[kind] = link?.href ?? null;
-    }
-    return found;
-  });
+  const files = {};
+  for (const kind of ['ply', 'spz', 'record']) files[kind] = await download(page, `#fw-${kind}`);
   const status = await page.$eval('#fw-status', (element) => element.innerText);
   const splats = await frame.$eval('#splats', (element) => element.textContent);
   return { seconds: (Date.now() - started) / 1000, stages: [...stages], status, splats, video: played, files };
@@ -105,6 +97,33 @@ async function viewer(page, stages) {
     await new Promise((resolve) => setTimeout(resolve, 150));
   }
   throw new Error('no scene was shown');
+}
+
+/** The splats alone, as the page shows them. */
+async function photograph(page, frame) {
+  await frame.evaluate(() => {
+    for (const id of ['facts', 'tools']) document.getElementById(id).style.visibility = 'hidden';
+  });
+  const element = await page.$('#fw-view iframe');
+  await element.evaluate((frame) => frame.scrollIntoView({ block: 'center', behavior: 'instant' }));
+  await settle(page, 1500);
+  const box = await element.boundingBox();
+  await page.screenshot({ path: join(visit.folder, 'view.png'), clip: box, captureBeyondViewport: false });
+  await frame.evaluate(() => {
+    for (const id of ['facts', 'tools']) document.getElementById(id).style.visibility = '';
+  });
+}
+
+/** Presses a download button as a person does; the file's name, once it lies in the visit's folder. */
+async function download(page, selector) {
+  const session = await browser.target().createCDPSession();
+  await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: visit.folder, eventsEnabled: true });
+  const named = new Promise((resolve) => session.once('Browser.downloadWillBegin', (event) => resolve(event.suggestedFilename)));
+  const done = new Promise((resolve) => session.on('Browser.downloadProgress', ({ state }) => state === 'completed' && resolve()));
+  await page.click(selector);
+  const name = await named;
+  await done;
+  return name;
 }
 
 async function fail(page) {

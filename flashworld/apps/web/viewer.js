@@ -81,7 +81,7 @@ async function readPoses(poses, image) {
   taken = null;
   wipe.close();
   if (poses) {
-    const path = typeof poses === 'string' ? await (await fetch(poses)).json() : poses;
+    const path = typeof poses === 'string' ? await fetchPath(poses) : poses;
     const [frames, rows, columns] = path.resolution ?? [path.cameras.length, path.height, path.width];
     const index = Math.round(((path.image_index ?? 0) / Math.max(frames - 1, 1)) * (path.cameras.length - 1));
     const camera = path.cameras[index];
@@ -91,6 +91,16 @@ async function readPoses(poses, image) {
     if (picture) taken = { image: picture, camera, width, height };
   }
   tool('picture').hidden = !taken;
+}
+
+async function fetchPath(address) {
+  try {
+    const path = await (await fetch(address)).json();
+    poseOf(path.cameras[0], 1);
+    return path;
+  } catch (error) {
+    throw Object.assign(new Error(`The cameras could not be read: ${error.message}`), { reason: 'poses' });
+  }
 }
 
 function fail(error) {
@@ -143,6 +153,7 @@ function handleTools() {
   for (const [name, handle] of Object.entries(act)) tool(name).addEventListener('click', handle);
   tool('fullscreen').hidden = !document.fullscreenEnabled;
   changeMode('orbit');
+  wipe.onChange = () => tool('picture').setAttribute('aria-pressed', wipe.isOpen);
 
   $('speed').addEventListener('input', () => {
     view.controls.speed = 2 ** $('speed').valueAsNumber;
@@ -156,7 +167,6 @@ function handleTools() {
     const degrees = Math.round((fovY * 180) / Math.PI);
     $('lens').value = degrees;
     $('lens-value').textContent = `${degrees}°`;
-    tool('picture').setAttribute('aria-pressed', wipe.isOpen);
   });
   setInterval(() => {
     $('fps').textContent = view.stats.fps > 1 ? words.fps(Math.round(view.stats.fps)) : '';

@@ -2,6 +2,9 @@
 
 /** Lays a photo over a `WorldView`, seen through the photo's own camera. Moving the camera puts it away. */
 export class Wipe {
+  /** Called when the photo has come or gone. */
+  onChange = () => {};
+
   #view;
   #words;
   #box = null;
@@ -41,6 +44,7 @@ export class Wipe {
       if (now.some((value, i) => Math.abs(value - stay[i]) > 1e-6)) this.close();
     });
     this.#ends = [leave, () => sizes.disconnect()];
+    this.onChange();
   }
 
   /** Puts the photo away; the view stays where it is. */
@@ -53,6 +57,7 @@ export class Wipe {
     box.inert = true;
     box.classList.add('world-wipe-leaving');
     setTimeout(() => box.remove(), 300);
+    this.onChange();
   }
 
   #build(photo) {

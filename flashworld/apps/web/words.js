@@ -35,7 +35,7 @@ const ENGLISH = {
     webgl: 'This browser offers no WebGL 2, which showing a world needs. Try a current browser with graphics acceleration.',
     lost: 'The graphics card stopped drawing, perhaps for want of memory. Load the page again.',
     unknown: 'Something went wrong that should not. Load the page again.',
-    poses: 'The cameras of this world could not be read, so the view starts elsewhere.',
+    poses: 'The cameras of this world could not be read.',
   },
   keys: [
     ['Drag', 'look or turn'],
@@ -83,7 +83,7 @@ const CHINESE = {
     webgl: '此浏览器不支持显示世界所需的 WebGL 2。请使用启用图形加速的新版浏览器。',
     lost: '显卡停止了绘制，可能是内存不足。请重新加载页面。',
     unknown: '发生了意外错误。请重新加载页面。',
-    poses: '无法读取此世界的相机，视图将从别处开始。',
+    poses: '无法读取此世界的相机。',
   },
   keys: [
     ['拖动', '转动视角'],

@@ -1,0 +1,186 @@
+// Moves, replaces and links views as a person would, and tells what happened.
+//
+// The folder has red.ply and green.ply, two balls of one size at (0, 0, -4), and files that are no scenes.
+
+import { answer, folder, pageOf, serve, WEB, withBrowser } from './chromium.mjs';
+
+const server = await serve({ '/page/': import.meta.dirname, '/web/': WEB, '/files/': folder });
+await withBrowser(async (browser) => {
+  const page = await pageOf(browser, { width: 500, height: 400 });
+  const told = {};
+  for (const [name, tell] of Object.entries({ mouse, keys, touch, flights, growth, errors, links })) {
+    await page.goto(`${server.origin}/page/blank.html`);
+    await page.evaluate(prepare);
+    told[name] = await tell(page);
+  }
+  answer(told);
+});
+server.close();
+
+/** Runs in the page: a view of the red ball, and ways to ask about it. */
+async function prepare() {
+  const { linkCameras, WorldView } = await import('/web/view.js');
+  window.newView = () => {
+    const box = document.body.appendChild(document.createElement('div'));
+    Object.assign(box.style, { position: 'relative', width: '300px', height: '200px', backgroundColor: 'rgb(255, 255, 255)' });
+    return new WorldView(box);
+  };
+  window.linkCameras = linkCameras;
+  window.view = newView();
+  /** The pose once it has stayed for three frames. */
+  window.rest = async () => {
+    for (let last = '', alike = 0; alike < 3; ) {
+      await new Promise((resolve) => {
+        const end = view.onFrame(() => resolve(end()));
+      });
+      const now = JSON.stringify(view.pose());
+      alike = now === last ? alike + 1 : 0;
+      last = now;
+    }
+    return view.pose();
+  };
+  /** Mean colour of the middle of what is on the screen, 0 to 255. */
+  window.middle = (shown = view) => {
+    const copy = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    copy.drawImage(shown.canvas, -140, -90, 300, 200);
+    const { data } = copy.getImageData(0, 0, 20, 20);
+    return [0, 1, 2, 3].map((channel) => data.filter((_, i) => i % 4 === channel).reduce((a, b) => a + b) / 400);
+  };
+  await view.show('/files/red.ply');
+}
+
+async function mouse(page) {
+  const start = await page.evaluate('rest()');
+  await drag(page, [150, 100], [200, 100]);
+  const orbited = await page.evaluate('rest()');
+  await page.evaluate('view.reset(), view.controls.mode = "fly"');
+  await drag(page, [150, 100], [200, 100]);
+  const looked = await page.evaluate('rest()');
+  await page.evaluate('view.reset(), view.controls.mode = "orbit"');
+  await drag(page, [150, 100], [200, 100], 'right');
+  const slid = await page.evaluate('rest()');
+  await page.evaluate('view.reset()');
+  await page.mouse.move(150, 100);
+  await page.mouse.wheel({ deltaY: -300 });
+  const nearer = await page.evaluate('rest()');
+  await page.evaluate('view.reset()');
+  await drag(page, [150, 190], [150, -900]);
+  const steepest = await page.evaluate('rest()');
+  await page.evaluate('view.reset(), view.controls.enabled = false');
+  await drag(page, [150, 100], [200, 100]);
+  const disabled = await page.evaluate('rest()');
+  return { start, orbited, looked, slid, nearer, steepest, disabled };
+}
+
+async function drag(page, [x, y], [toX, toY], button = 'left') {
+  await page.mouse.move(x, y);
+  await page.mouse.down({ button });
+  await page.mouse.move(toX, toY, { steps: 8 });
+  await page.mouse.up({ button });
+}
+
+async function keys(page) {
+  const told = {};
+  await page.keyboard.press('KeyW', { delay: 200 });
+  told.unfocused = await page.evaluate('rest()');
+  await page.focus('canvas');
+  for (const key of ['KeyW', 'KeyS', 'KeyA', 'KeyD', 'KeyR', 'KeyF', 'KeyQ', 'KeyE', 'ArrowLeft', 'ArrowUp']) {
+    await page.evaluate('view.reset(), view.controls.mode = "fly"');
+    await page.keyboard.press(key, { delay: 300 });
+    told[key] = await page.evaluate('rest()');
+  }
+  await page.evaluate('view.reset()');
+  await page.keyboard.down('ShiftLeft');
+  await page.keyboard.press('KeyW', { delay: 300 });
+  await page.keyboard.up('ShiftLeft');
+  told.fast = await page.evaluate('rest()');
+  return told;
+}
+
+async function touch(page) {
+  const client = await page.createCDPSession();
+  const send = (type, ...points) =>
+    client.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+  await send('touchStart', [150, 100]);
+  for (let x = 150; x <= 200; x += 10) await send('touchMove', [x, 100]);
+  await send('touchEnd');
+  const orbited = await page.evaluate('rest()');
+  await page.evaluate('view.reset()');
+  await send('touchStart', [130, 100]);
+  await send('touchStart', [130, 100], [170, 100]);
+  for (let d = 20; d <= 60; d += 8) await send('touchMove', [150 - d, 100], [150 + d, 100]);
+  await send('touchEnd');
+  const pinched = await page.evaluate('rest()');
+  return { orbited, pinched };
+}
+
+function flights(page) {
+  return page.evaluate(async () => {
+    const goal = { position: [1, 2, 3], quaternion: [Math.SQRT1_2, 0, Math.SQRT1_2, 0], fovY: 0.7 };
+    const places = [];
+    const end = view.onMove((pose) => places.push(pose.position[0]));
+    view.setPose(goal, { seconds: 0.4 });
+    const begun = view.pose();
+    const arrived = await rest();
+    end();
+    view.setPose(view.home);
+    return { goal, begun, arrived, places, home: view.pose() };
+  });
+}
+
+/** A world is replaced by another; the screen is looked at in every frame. */
+function growth(page) {
+  return page.evaluate(async () => {
+    const frames = [];
+    let watching = true;
+    const watch = () => {
+      view.invalidate();
+      frames.push(middle());
+      if (watching) requestAnimationFrame(watch);
+    };
+    // Registered after the view's own frame, so that it always looks at what was just drawn.
+    requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(watch)));
+    view.onFrame(() => view.invalidate());
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const pose = view.pose();
+    const shown = await view.show('/files/green.ply', { keepCamera: true });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    watching = false;
+    const [early, late] = [view.show('/files/red.ply'), view.show('/files/green.ply')];
+    const overtaken = [await early, await late];
+    await view.show('/files/red.ply', { fade: 0.2 });
+    const veils = document.querySelectorAll('.world-veil').length;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    const after = { stats: { ...view.stats }, veils: document.querySelectorAll('.world-veil').length };
+    view.clear();
+    await view.settled();
+    return { frames, shown, overtaken, stayed: JSON.stringify(pose) === JSON.stringify(view.pose()), veils, after, cleared: view.stats.splats };
+  });
+}
+
+function errors(page) {
+  return page.evaluate(async () => {
+    const reasons = {};
+    for (const name of ['none.ply', 'text.ply', 'cut.ply', 'nothing.ply', 'empty.ply', 'cut.spz', 'picture.png']) {
+      reasons[name] = await view.show(`/files/${name}`).catch((error) => [error.reason, error.message]);
+    }
+    return { reasons, kept: view.stats.splats };
+  });
+}
+
+async function links(page) {
+  return page.evaluate(async () => {
+    const other = newView();
+    await other.show('/files/green.ply');
+    const end = linkCameras(view, other);
+    view.setPose({ position: [0.5, 0.1, 0] });
+    const followed = [view.pose(), other.pose()];
+    other.setPose({ position: [0.2, 0, 0.3], fovY: 0.9 });
+    const led = [view.pose(), other.pose()];
+    end();
+    view.setPose({ position: [9, 9, 9] });
+    const free = [view.pose(), other.pose()];
+    other.dispose();
+    return { followed, led, free, canvases: document.querySelectorAll('canvas').length };
+  });
+}
