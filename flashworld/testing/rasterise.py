@@ -55,7 +55,7 @@ def _render_view(
     colour = torch.zeros(height, width, 3).to(points)
     depth = torch.zeros(height, width).to(points)
     transmittance = torch.ones(height, width).to(points)
-    ended: Bool[Tensor, "height width"] = torch.zeros(height, width, dtype=torch.bool)
+    ended: Bool[Tensor, "height width"] = torch.zeros(height, width, dtype=torch.bool, device=points.device)
     for i in range(len(gaussians)):
         offset = pixels - centres[i]
         sigma = 0.5 * (offset @ torch.linalg.inv(covariances[i]) * offset).sum(-1)

@@ -2,6 +2,9 @@
 
 import importlib.util
 import os
+import shutil
+import sysconfig
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +30,10 @@ def missing() -> str | None:
         return "the package triton is not installed. Run: pip install triton"
     if not _interpreted() and not torch.cuda.is_available():
         return "torch sees no CUDA device. Use a machine with an NVIDIA GPU and a CUDA build of torch."
+    if not (_interpreted() or os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")):
+        return "Triton starts its kernels through a few lines of C, and there is no compiler for C. Install gcc."
+    if not (_interpreted() or (Path(sysconfig.get_paths()["include"]) / "Python.h").is_file()):
+        return "Triton starts its kernels through a few lines of C, which need Python.h. Install Python's headers."
     return None
 
 
@@ -46,7 +53,15 @@ def render(
     """Colour, alpha and depth of every view; tensors on a CUDA device. See `flashworld.rendering.render`."""
     parts = (gaussians.means, gaussians.quaternions, gaussians.scales, gaussians.opacities, gaussians.harmonics)
     numbers = camera_numbers(cameras, height, width)
-    return _Render.apply(numbers, height, width, near, far, background, *(part.float().contiguous() for part in parts))
+    return _Render.apply(
+        numbers,
+        height,
+        width,
+        float(near),
+        float(far),
+        tuple(map(float, background)),
+        *(part.float().contiguous() for part in parts),
+    )
 
 
 def camera_numbers(cameras: Cameras, height: int, width: int) -> Float[Tensor, "views 20"]:
@@ -80,7 +95,7 @@ class _Render(torch.autograd.Function):
             cameras.new_empty(len(cameras), height, width),
             cameras.new_empty(len(cameras), height, width),
         )
-        with torch.no_grad():
+        with torch.no_grad(), torch.cuda.device_of(cameras):
             passes.render(passes.Scene(*scene), views, background, images)
         ctx.views = views
         outputs = (images.colour, images.alpha, images.depth)
@@ -94,11 +109,7 @@ class _Render(torch.autograd.Function):
 
         scene, outputs = ctx.saved_tensors[:5], ctx.saved_tensors[5:]
         v_scene = tuple(torch.zeros_like(part) for part in scene)
-        passes.backward(
-            passes.Scene(*scene),
-            ctx.views,
-            passes.Images(*outputs),
-            passes.Images(*(v_output.contiguous() for v_output in v_outputs)),
-            passes.Scene(*v_scene),
-        )
+        v_images = passes.Images(*(v_output.contiguous() for v_output in v_outputs))
+        with torch.cuda.device_of(scene[0]):
+            passes.backward(passes.Scene(*scene), ctx.views, passes.Images(*outputs), v_images, passes.Scene(*v_scene))
         return None, None, None, None, None, None, *v_scene

@@ -65,7 +65,7 @@ def blend_kernel(
         values = load_record(records, tl.load(owners + tl.load(pairs + i)))
         owner = tl.load(owners + tl.load(pairs + tl.minimum(i + 1, last - 1)))
         pair = tl.load(pairs + tl.minimum(i + 2, last - 1))
-        while (i < last) & (tl.max(tl.max(light, axis=1), axis=0) > MIN_LIGHT):
+        while (i < last) & (tl.max(tl.max(light, axis=0), axis=0) > MIN_LIGHT):
             for k in range(i, tl.minimum(i + STEP, last)):
                 ahead = load_record(records, owner)
                 owner = tl.load(owners + pair)

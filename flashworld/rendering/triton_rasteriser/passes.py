@@ -20,6 +20,8 @@ from flashworld.rendering.triton_rasteriser.tiles import make_lists
 from flashworld.rendering.triton_rasteriser.unblending import GRADIENTS, gather_kernel, unblend_kernel
 
 _BLOCK = 128
+_BLEND_WARPS = 1
+"""A tile is one warp. Each of its threads has 8 pixels of a column: what it loads for one, it uses for all of them."""
 _EXACT = {"enable_fp_fusion": False}
 """Counting and projecting must round alike, or records would not fit the place that was counted for them."""
 
@@ -80,7 +82,7 @@ def render(scene: Scene, views: Views, background: tuple[float, float, float], o
         blend_kernel[(_num_tiles(piece, views),)](
             records, lists.bounds, lists.pairs, lists.records, *background,
             piece.band.first_view, piece.band.first_row, piece.band.num_rows, views.height, views.width,
-            out.colour, out.alpha, out.depth, num_warps=1, enable_fp_fusion=True,
+            out.colour, out.alpha, out.depth, num_warps=_BLEND_WARPS, enable_fp_fusion=True,
         )  # fmt: skip
 
 
@@ -103,7 +105,7 @@ def backward(scene: Scene, views: Views, images: Images, v_images: Images, v_sce
             records, lists.bounds, lists.pairs, lists.records,
             band.first_view, band.first_row, band.num_rows, views.height, views.width,
             images.colour, images.alpha, images.depth, v_images.colour, v_images.alpha, v_images.depth,
-            sums, num_warps=1, enable_fp_fusion=True,
+            sums, num_warps=_BLEND_WARPS, enable_fp_fusion=True,
         )  # fmt: skip
         del lists
         gradients = records.new_empty(GRADIENTS.value, piece.num_records)

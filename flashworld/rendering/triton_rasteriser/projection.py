@@ -8,6 +8,7 @@ import triton.language as tl
 from flashworld.rendering.triton_rasteriser.colours import direction, evaluate, load_coefficients
 from flashworld.rendering.triton_rasteriser.geometry import (
     LARGEST,
+    TILE,
     first_and_last_tile,
     load_camera,
     load_row,
@@ -84,7 +85,7 @@ def project_kernel(
     mean, axes, opacity = load_gaussians(means, quaternions, scales, opacities, i, i < num)
     coefficients = load_coefficients(harmonics, i, i < num, K)
     channel = tl.arange(0, 4)[None, :]
-    tiles_x = (width + 15) // 16
+    tiles_x = (width + TILE - 1) // TILE
     for view in range(first_view, last_view):
         camera = load_camera(cameras, view)
         u, v, xx, xy, yy, determinant, z, extent_x, extent_y, visible = project(

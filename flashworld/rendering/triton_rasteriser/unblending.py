@@ -58,7 +58,7 @@ def unblend_kernel(
         pair = tl.load(pairs + i)
         values = load_record(records, tl.load(owners + pair))
         next_pair = tl.load(pairs + tl.minimum(i + 1, last - 1))
-        while (i < last) & (tl.max(tl.max(light, axis=1), axis=0) > MIN_LIGHT):
+        while (i < last) & (tl.max(tl.max(light, axis=0), axis=0) > MIN_LIGHT):
             for k in range(i, tl.minimum(i + STEP, last)):
                 ahead = load_record(records, tl.load(owners + next_pair))
                 pair_after_next = tl.load(pairs + tl.minimum(k + 2, last - 1))
