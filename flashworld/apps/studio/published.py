@@ -24,7 +24,7 @@ def blueprint(workshop: Workshop) -> Blueprint:
     """The routes."""
     routes = Blueprint("published", __name__)
 
-    @routes.post("/generate")
+    @routes.post("/generate", provide_automatic_options=False)
     def generate() -> Any:
         try:
             job = bodies.submit(workshop, bodies.json_object())
@@ -66,7 +66,7 @@ def blueprint(workshop: Workshop) -> Blueprint:
             return jsonify(error="File not found"), 404
         return send_file(path, "application/octet-stream", as_attachment=True, download_name=f"{file_id}.ply")
 
-    @routes.route("/delete/<file_id>", methods=["DELETE", "POST"])
+    @routes.route("/delete/<file_id>", methods=["DELETE", "POST"], provide_automatic_options=False)
     def delete(file_id: str) -> Response:
         try:
             finished = workshop.job(file_id).finished

@@ -49,4 +49,10 @@ def checked(rows: Float[Tensor, "n 11"], name: str) -> Cameras:
 
 def in_order(name: str) -> list[Any]:
     """Sorts the names of pictures as they were taken: frame_9 before frame_10."""
-    return [int(part) if index % 2 else part for index, part in enumerate(re.split(r"([0-9]+)", name))]
+    return [_size_of(part) if index % 2 else part for index, part in enumerate(re.split(r"([0-9]+)", name))]
+
+
+def _size_of(digits: str) -> tuple[int, str]:
+    """Compares as the number does; Python reads no number of thousands of digits."""
+    digits = digits.lstrip("0")
+    return len(digits), digits
