@@ -27,11 +27,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     camera = 1
     picture = to_uint8(render(landmarks(), library_cameras()[camera : camera + 1], HEIGHT, WIDTH).colour)[0]
     Image.fromarray(picture).save(folder / "photo.png")
-    (folder / "view.json").write_text(
-        json.dumps({"cameras": CAMERAS, "height": HEIGHT, "width": WIDTH, "image_index": 1})
-    )
-    request = {"cameras": CAMERAS, "resolution": [len(CAMERAS), HEIGHT, WIDTH], "image_prompt": "/files/photo.png"}
-    (folder / "request.json").write_text(json.dumps(request))
+    path = {"cameras": CAMERAS, "height": HEIGHT, "width": WIDTH}
+    # Frame 6 of 25 is the second of five cameras.
+    (folder / "poses.json").write_text(json.dumps(path | {"image_index": 6, "resolution": [25, 480, 704]}))
     (folder / "text.ply").write_text("Hello, I am no scene.")
     return folder
 

@@ -1,6 +1,6 @@
 // Uses viewer.html as a person does, with mouse, keys and a screen reader's eyes, and tells what happened.
 //
-// The folder has room.spz, request.json (which names the picture), view.json (a path alone), photo.png and text.ply.
+// The folder has room.spz, poses.json, photo.png and text.ply.
 // Writes the screens that it saw as *.png.
 
 import { readFileSync } from 'node:fs';
@@ -60,7 +60,7 @@ async function inspect(page, name) {
 }
 
 async function looks(page) {
-  const scene = 'scene=/files/room.spz&poses=/files/request.json';
+  const scene = 'scene=/files/room.spz&poses=/files/poses.json&image=/files/photo.png';
   await page.evaluateOnNewDocument(() => {
     window.violations = [];
     document.addEventListener('securitypolicyviolation', (event) => window.violations.push(event.blockedURI));
@@ -82,7 +82,7 @@ async function looks(page) {
 }
 
 async function wipe(page) {
-  await open(page, 'scene=/files/room.spz&poses=/files/view.json&image=/files/photo.png&theme=dark');
+  await open(page, 'scene=/files/room.spz&poses=/files/poses.json&image=/files/photo.png&theme=dark');
   const pressed = () => page.$eval('[data-tool="picture"]', (button) => button.getAttribute('aria-pressed'));
   const share = () => page.$eval('.world-wipe-divider', (divider) => Number(divider.getAttribute('aria-valuenow')));
   await page.click('[data-tool="picture"]');
@@ -107,7 +107,7 @@ async function wipe(page) {
 
 /** Everything without a mouse: each tool by Tab and Enter. */
 async function keyboard(page) {
-  await open(page, 'scene=/files/room.spz&poses=/files/request.json&lang=en');
+  await open(page, 'scene=/files/room.spz&poses=/files/poses.json&image=/files/photo.png&lang=en');
   const names = [];
   for (let i = 0; i < 9; i++) {
     names.push(await page.evaluate(() => document.activeElement.getAttribute('aria-label')));

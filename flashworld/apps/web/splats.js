@@ -5,7 +5,7 @@ import { Matrix4, SplatFileType, SplatMesh, Vector3 } from './vendor/spark.js';
 /** What went wrong with a scene, in a sentence for the person who opened it. `reason` is a key for translations. */
 export class SceneError extends Error {
   /**
-   * @param {'missing' | 'refused' | 'unreachable' | 'empty' | 'foreign' | 'damaged'} reason
+   * @param {'missing' | 'refused' | 'unreachable' | 'empty' | 'foreign' | 'damaged' | 'poses'} reason
    * @param {string} message
    */
   constructor(reason, message) {

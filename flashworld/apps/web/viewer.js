@@ -2,13 +2,15 @@
 //
 // viewer.html#scene=URL&poses=URL&image=URL&theme=dark|light&lang=en|zh
 //   scene  PLY, SPZ, SOG, SPLAT or KSPLAT
-//   poses  JSON {cameras: [Camera], height, width} or a request; its picture's camera is where the view starts
-//   image  the picture that the camera `image_index` of poses saw, for the wipe
+//   poses  JSON {cameras: [Camera], height, width, image_index?, resolution?}: the cameras through which the world was
+//          made; the view starts at the picture's. `image_index` counts the frames of `resolution`, else the cameras.
+//   image  the picture, for the wipe
 // The page around it may change all of these by a new hash, or by postMessage({type: 'show', scene, poses, image});
-// `scene` may then be an ArrayBuffer or a Blob, too. It is answered by {type: 'state', state, message}.
+// `scene` may then be an ArrayBuffer or a Blob, `poses` the object itself. A world that is shown stays until the next
+// is ready. The page around is told {type: 'state', state, message}.
 // `document.documentElement.dataset.state` is "empty", "loading", "ready" or "error"; `window.viewerReady` says ready.
 
-import { poseOf, WorldView } from './view.js';
+import { poseOf, SceneError, WorldView } from './view.js';
 import { Wipe } from './wipe.js';
 import { wordsOf } from './words.js';
 
@@ -20,8 +22,12 @@ const GLIDE_SECONDS = 0.6;
 let words;
 let view = null;
 let wipe = null;
+/** Where the view starts if nothing is known of a scene's cameras. */
+let usualHome;
 /** What the wipe compares with: {image, camera, width, height}, or null. */
 let taken = null;
+/** How many scenes were asked for. */
+let opened = 0;
 
 start();
 
@@ -43,6 +49,7 @@ function start() {
   } catch (error) {
     return fail(error);
   }
+  usualHome = view.home;
   wipe = new Wipe(view, words);
   view.onLost(() => fail({ reason: 'lost' }));
   handleTools();
@@ -57,61 +64,65 @@ function parameters() {
   return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 }
 
-/** Shows a scene, or the invitation to choose one. */
+/** Shows a scene, or the invitation to choose one. A later call overtakes an earlier one. */
 async function open({ scene, poses, image }) {
-  if (!scene) return say('empty', words.empty, words.invitation, words.choose);
+  const turn = ++opened;
+  if (!scene) {
+    view.clear();
+    return say('empty', words.empty, words.invitation, words.choose);
+  }
   say('loading', words.loading, '');
   try {
-    await readPoses(poses, image);
-    const onProgress = (fraction) => {
-      if (fraction === null) $('progress').removeAttribute('value');
-      else $('progress').value = fraction;
-      if (fraction === 1) $('card-title').textContent = words.preparing;
-    };
-    if (!(await view.show(scene, { onProgress }))) return;
+    const path = typeof poses === 'string' ? await fetchPath(poses) : poses;
+    const began = path ? beginning(path) : null;
+    view.home = began ? poseOf(began.camera, began.height) : usualHome;
+    const shown = await view.show(scene, { onProgress: (fraction) => turn === opened && progress(fraction) });
+    if (!shown || turn !== opened) return;
+    wipe.close();
+    taken = began && image ? { image, ...began } : null;
+    tool('picture').hidden = !taken;
   } catch (error) {
-    return fail(error);
+    if (turn === opened) fail(error);
+    return;
   }
   say('ready', '', '');
   if (!root.matches(':focus-within')) view.canvas.focus({ preventScroll: true, focusVisible: false });
 }
 
-/** The cameras of a scene decide where the view starts, and through which of them the picture was seen. */
-async function readPoses(poses, image) {
-  taken = null;
-  wipe.close();
-  if (poses) {
-    const path = typeof poses === 'string' ? await fetchPath(poses) : poses;
-    const [frames, rows, columns] = path.resolution ?? [path.cameras.length, path.height, path.width];
-    const index = Math.round(((path.image_index ?? 0) / Math.max(frames - 1, 1)) * (path.cameras.length - 1));
-    const camera = path.cameras[index];
-    const [height, width] = [rows ?? 2 * camera.cy, columns ?? 2 * camera.cx];
-    view.home = poseOf(camera, height);
-    const picture = image ?? path.image_prompt;
-    if (picture) taken = { image: picture, camera, width, height };
-  }
-  tool('picture').hidden = !taken;
-}
-
 async function fetchPath(address) {
   try {
-    const path = await (await fetch(address)).json();
-    poseOf(path.cameras[0], 1);
-    return path;
+    return await (await fetch(address)).json();
   } catch (error) {
-    throw Object.assign(new Error(`The cameras could not be read: ${error.message}`), { reason: 'poses' });
+    throw new SceneError('poses', error.message);
   }
+}
+
+/** The camera of a path that saw the picture, and the size of what it saw. */
+function beginning({ cameras, height, width, image_index = 0, resolution }) {
+  const frames = resolution?.[0] ?? cameras?.length;
+  const camera = cameras?.[Math.round((image_index / Math.max(frames - 1, 1)) * (cameras.length - 1))];
+  if (!camera || !height || !width) throw new SceneError('poses', 'cameras, height or width are missing.');
+  return { camera, width, height };
+}
+
+function progress(fraction) {
+  if (fraction === null) $('progress').removeAttribute('value');
+  else $('progress').value = fraction;
+  if (fraction === 1) $('card-title').textContent = words.preparing;
 }
 
 function fail(error) {
   const text = words.errors[error.reason] ?? words.errors.unknown;
   console.warn(error.message ?? text);
+  view?.clear();
+  wipe?.close();
   say('error', words.failed, text, view && error.reason !== 'lost' ? words.another : '');
 }
 
 /** Brings the page into a state and tells the page around it. */
 function say(state, title, text, choice = '') {
   root.dataset.state = state;
+  root.toggleAttribute('data-world', (view?.stats.splats ?? 0) > 0);
   window.viewerReady = state === 'ready';
   $('card-title').textContent = title;
   $('card-text').textContent = text;
