@@ -41,6 +41,11 @@ settings.load_profile("steady" if os.environ.get("CI") else "everywhere")
 REFERENCE = Path(__file__).parent / "reference"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the test may be that kills a server again and again."""
+    parser.addoption("--kills", type=int, default=2, help="kill -9 a working studio this many times")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Keep each of several test processes to one thread of torch, or they wait for each other."""
     if hasattr(config, "workerinput"):

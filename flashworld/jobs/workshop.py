@@ -227,6 +227,10 @@ class Workshop:
         """Hear of all changes: messages `job` (a `JobStatus`), `removed` (an id), `queue` (statuses that wait)."""
         return self._news.listen()
 
+    def end_news(self) -> None:
+        """Let nobody hear any more: the workshop is about to close."""
+        self._news.close()
+
     def leave(self, listener: Listener) -> None:
         """Hear no more."""
         self._news.leave(listener)

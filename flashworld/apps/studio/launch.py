@@ -74,7 +74,13 @@ def _run(options: dict[str, Any]) -> None:
     settings = Settings(options["token"], tuple(options["cors"]), hosts=(options["host"],))
     try:
         workshop.start()
-        serve(create_app(workshop, settings), options["host"], options["port"], lambda port: _greet(options, port))
+        serve(
+            create_app(workshop, settings),
+            options["host"],
+            options["port"],
+            ready=lambda port: _greet(options, port),
+            ending=workshop.end_news,
+        )
     finally:
         workshop.close()
 

@@ -15,7 +15,7 @@ ANSWER_THREADS = 32
 """For answers, beside one for each stream of events."""
 
 
-def serve(app: Flask, host: str, port: int, ready: Callable[[int], Any]) -> None:
+def serve(app: Flask, host: str, port: int, ready: Callable[[int], Any], ending: Callable[[], Any]) -> None:
     """Answer until the process is asked to end (Ctrl-C, SIGTERM).
 
     Args:
@@ -23,6 +23,7 @@ def serve(app: Flask, host: str, port: int, ready: Callable[[int], Any]) -> None
         host: The address to listen on.
         port: The port; 0 takes a free one.
         ready: Called with the port once requests are accepted.
+        ending: Called before the last answers are waited for; it has to end all streams.
 
     Raises:
         BackendError: The port cannot be had.
@@ -46,11 +47,13 @@ def serve(app: Flask, host: str, port: int, ready: Callable[[int], Any]) -> None
         raise BackendError(
             f"Port {port} of {host} cannot be had ({(error.strerror or str(error)).lower()}): choose another --port."
         ) from error
-    signal.signal(signal.SIGTERM, _end)
+
+    def end(*_: Any) -> None:
+        ending()
+        raise SystemExit(0)
+
+    for asked in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(asked, end)
     # Pyright sees the union of what listens on one address and on several; the latter, for a name, has no one port.
     ready(getattr(server, "effective_port", port))
     server.run()
-
-
-def _end(*_: Any) -> None:
-    raise SystemExit(0)
