@@ -125,7 +125,7 @@ export class Controls {
       if (MOVES[code]) move.add(new Vector3(...MOVES[code]));
       if (TURNS[code]) turn.add(new Vector3(...TURNS[code]));
     }
-    for (const pad of navigator.getGamepads?.() ?? []) {
+    for (const pad of gamepads()) {
       if (!pad?.connected || pad.axes.length < 4) continue;
       const [x, y, turnX, turnY] = pad.axes.map((value) => (Math.abs(value) < DEAD_ZONE ? 0 : value));
       move.add(new Vector3(x, (pad.buttons[7]?.value ?? 0) - (pad.buttons[6]?.value ?? 0), y));
@@ -234,5 +234,14 @@ export class Controls {
 
   #fovY() {
     return (this.#camera.fov * Math.PI) / 180;
+  }
+}
+
+/** Frames that a page of another origin embeds may be forbidden to ask. */
+function gamepads() {
+  try {
+    return navigator.getGamepads?.() ?? [];
+  } catch {
+    return [];
   }
 }

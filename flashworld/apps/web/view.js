@@ -67,6 +67,7 @@ export class WorldView {
   #drewLastTick = false;
   #resizing;
   #precise;
+  #disposed = false;
 
   /**
    * @param {HTMLElement} container is filled with a canvas; its CSS background shows through holes of the scene
@@ -156,10 +157,10 @@ export class WorldView {
   async settled() {
     const spark = this.#spark;
     await spark.update({ scene: this.scene, camera: this.camera });
-    while (spark.sorting || spark.sortDirty || spark.display !== spark.current) {
+    while (!this.#disposed && (spark.sorting || spark.sortDirty || spark.display !== spark.current)) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    this.#draw();
+    if (!this.#disposed) this.#draw();
   }
 
   // --- The camera --------------------------------------------------------------------------------------------------
@@ -347,6 +348,7 @@ export class WorldView {
 
   /** Stops and frees everything. */
   dispose() {
+    this.#disposed = true;
     this.#renderer.setAnimationLoop(null);
     this.#resizing.disconnect();
     this.controls.dispose();
