@@ -1,11 +1,15 @@
-"""The documented interface: `/generate_scene` with the guide's four arguments, and the same with all options."""
+"""The documented interface: `/generate_scene` with the guide's four arguments, and the same with all options.
+
+A scene that cannot be made is no PLY and a message that says why: Gradio 5 tells plain HTTP clients nothing of an error
+but that there was one.
+"""
 
 from typing import Any
 
 import gradio as gr
 
 from flashworld.apps.gradio.order import picture_of, take_order
-from flashworld.apps.gradio.serving import Finished, Service, serve, summary
+from flashworld.apps.gradio.serving import Finished, Ready, Service, serve, summary
 from flashworld.apps.gradio.troubles import sentence_for
 
 Picture = dict | str | None
@@ -20,8 +24,8 @@ def offer(service: Service, **queue: Any) -> None:
         camera_json: str | dict,
         resolution: str | list,
         request: gr.Request,
-    ) -> tuple[gr.FileData, str]:
-        """Make a 3D scene and return it as a PLY file, with a message of counts and times.
+    ) -> tuple[gr.FileData | None, str]:
+        """Make a 3D scene: a PLY file, and a message of counts and times. If it cannot be made, no file and why.
 
         Args:
             image_prompt: the picture: an uploaded file (`handle_file(...)` of gradio_client), a data URL, base64, or
@@ -31,7 +35,8 @@ def offer(service: Service, **queue: Any) -> None:
                 "fx": 352.0, "fy": 352.0, "cx": 352.0, "cy": 240.0}]}; `seed` and `image_index` may stand beside.
             resolution: frames x height x width, such as 24x480x704 or [24, 480, 704].
         """
-        return _scene(service, request, image_prompt, text_prompt, camera_json, resolution)
+        files, message = _scene(service, request, image_prompt, text_prompt, camera_json, resolution)
+        return files.get("ply"), message
 
     def generate_scene_with_options(
         image_prompt: Picture,
@@ -42,8 +47,8 @@ def offer(service: Service, **queue: Any) -> None:
         image_index: int = 0,
         video: bool = False,
         request: gr.Request | None = None,
-    ) -> tuple[gr.FileData, str, gr.FileData, gr.FileData | None, gr.FileData]:
-        """Make a 3D scene and return its PLY, a message, its SPZ, the video if asked for, and the replay record.
+    ) -> tuple[gr.FileData | None, str, gr.FileData | None, gr.FileData | None, gr.FileData | None]:
+        """Make a 3D scene: PLY, message, SPZ, video, replay record. If it cannot be made, no files and why.
 
         Args:
             image_prompt: as for /generate_scene.
@@ -54,20 +59,9 @@ def offer(service: Service, **queue: Any) -> None:
             image_index: the frame that the picture shows, from 0.
             video: whether the flight along the path is filmed.
         """
-        files: dict[str, gr.FileData] = {}
-        ply, message = _scene(
-            service,
-            request,
-            image_prompt,
-            text_prompt,
-            camera_json,
-            resolution,
-            files=files,
-            seed=seed,
-            image_index=image_index,
-            video=video,
-        )
-        return ply, message, files["spz"], files.get("mp4"), files["record"]
+        options = {"seed": seed, "image_index": image_index, "video": video}
+        files, message = _scene(service, request, image_prompt, text_prompt, camera_json, resolution, **options)
+        return files.get("ply"), message, files.get("spz"), files.get("mp4"), files.get("record")
 
     gr.api(generate_scene, api_name="generate_scene", **queue)
     gr.api(generate_scene_with_options, api_name="generate_scene_with_options", **queue)
@@ -77,37 +71,21 @@ def _scene(
     service: Service,
     request: gr.Request | None,
     image_prompt: Any,
-    text_prompt: Any,
-    camera_json: Any,
-    resolution: Any,
-    *,
-    files: dict[str, gr.FileData] | None = None,
-    video: bool = False,
+    *asked: Any,
+    video: Any = False,
     **options: Any,
-) -> tuple[gr.FileData, str]:
-    files = {} if files is None else files
+) -> tuple[dict[str, gr.FileData], str]:
+    """The files of a scene by kind, and the message; only the message if there is none."""
     try:
-        order = take_order(
-            service.maker,
-            _picture(image_prompt),
-            text_prompt,
-            camera_json,
-            resolution,
-            video=video,
-            **options,
-        )
-        finished = _drain(service, order, visitor_of(request), files)
+        order = take_order(service.maker, _picture(image_prompt), *asked, video=bool(video), **options)
+        files: dict[str, gr.FileData] = {}
+        for news in serve(service, order, visitor_of(request)):
+            if isinstance(news, Ready):
+                files[news.kind] = gr.FileData(path=str(news.path), orig_name=news.path.name)
+            if isinstance(news, Finished):
+                return files, summary(news)
     except Exception as error:
-        raise gr.Error(sentence_for(error), print_exception=False) from None
-    return files["ply"], summary(finished)
-
-
-def _drain(service: Service, order: Any, visitor: str, files: dict[str, gr.FileData]) -> Finished:
-    for news in serve(service, order, visitor):
-        if isinstance(news, Finished):
-            return news
-        if hasattr(news, "kind"):
-            files[news.kind] = gr.FileData(path=str(news.path), orig_name=news.path.name)
+        return {}, sentence_for(error)
     raise AssertionError("serving ends with its result or with an error")
 
 

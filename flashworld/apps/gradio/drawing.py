@@ -36,7 +36,7 @@ def draw(path: ShownPath) -> str:
     views = ((TOP, "from above"), (OBLIQUE, "from behind"))
     panels = "".join(
         f'<g transform="translate({number * SIDE:g} 0)">{_panel(path, view)}'
-        f'<text x="{SIDE / 2:g}" y="{SIDE - 4:g}" text-anchor="middle" font-size="11" fill="{WAY}">{name}</text></g>'
+        f'<text x="{SIDE / 2:g}" y="{SIDE - 3:g}" text-anchor="middle" font-size="13" fill="{WAY}">{name}</text></g>'
         for number, (view, name) in enumerate(views)
     )
     return _svg(panels, 2 * SIDE, "The camera path from above and from behind; it begins blue and ends green")

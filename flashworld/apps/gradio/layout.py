@@ -14,12 +14,14 @@ from flashworld.cameras.easing import EASINGS
 from flashworld.cameras.templates import TEMPLATES
 
 SIZES = {
-    "Landscape, 704 × 480": (480, 704),
-    "Portrait, 480 × 704": (704, 480),
-    "Square, 512 × 512": (512, 512),
-    "Small landscape, 352 × 256": (256, 352),
-    "Small portrait, 256 × 352": (352, 256),
+    "704 × 480, wide": (480, 704),
+    "480 × 704, tall": (704, 480),
+    "512 × 512": (512, 512),
+    "352 × 256, small": (256, 352),
+    "256 × 352, small": (352, 256),
 }
+"""Width x height as a person says it, to height and width."""
+
 FIRST_MOVEMENT = "orbit-left"
 
 

@@ -21,7 +21,6 @@ SIZES = {
 }
 FIRST_MOVEMENT = "orbit-left"
 
-
 class Picture(gr.Image):
     """A picture whose file is handed on unopened: it is judged with the rest of the order, in words."""
 
@@ -30,12 +29,14 @@ class Picture(gr.Image):
     def preprocess(self, payload: Any) -> str | None:
         """The place of the uploaded file, which Gradio has checked to be one."""
         return None if payload is None else payload.path
-    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from collections.abc import Callable, Sequence
+    from typing import TYPE_CHECKING, Any, Literal
+
     from gradio.blocks import Block
+
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
-
 
 @dataclass(frozen=True)
 class Inputs:
@@ -50,7 +51,6 @@ class Inputs:
     image_index: gr.Slider
     video: gr.Checkbox
 
-
 @dataclass(frozen=True)
 class PathTools:
     """The ways to a path, and its drawing."""
@@ -63,7 +63,6 @@ class PathTools:
     easing: gr.Dropdown
     file: gr.File
 
-
 @dataclass(frozen=True)
 class Outputs:
     """What a visitor gets."""
@@ -75,7 +74,6 @@ class Outputs:
     spz: gr.DownloadButton
     record: gr.DownloadButton
 
-
 @dataclass(frozen=True)
 class Buttons:
     """What starts something."""
@@ -83,7 +81,6 @@ class Buttons:
     generate: gr.Button
     stop: gr.Button
     dice: gr.Button
-
 
 @dataclass(frozen=True)
 class Page:
@@ -95,7 +92,6 @@ class Page:
     buttons: Buttons
     cost: gr.HTML
     examples: gr.Gallery
-
 
 def lay_out(maker: Maker, paths: list[ReadyPath], shown: list[Example]) -> Page:
     """Place everything into the page that is being built."""
@@ -129,7 +125,6 @@ def lay_out(maker: Maker, paths: list[ReadyPath], shown: list[Example]) -> Page:
         examples=gallery,
     )
 
-
 _PICKER: dict[str, Any] = {
     "allow_preview": False,
     "show_label": False,
@@ -138,7 +133,6 @@ _PICKER: dict[str, Any] = {
     "height": "auto",
     "container": False,
 }
-
 
 def _prompts() -> tuple[gr.Image, gr.Textbox]:
     picture = Picture(
@@ -159,7 +153,6 @@ def _prompts() -> tuple[gr.Image, gr.Textbox]:
         elem_id="fw-prompt",
     )
     return picture, prompt
-
 
 def _path(paths: list[ReadyPath]) -> tuple[PathTools, gr.Code]:
     with gr.Group(elem_id="fw-path"):
@@ -188,7 +181,6 @@ def _path(paths: list[ReadyPath]) -> tuple[PathTools, gr.Code]:
                 )
     return PathTools(drawing, gallery, movement, amount, fov, easing, file), path
 
-
 def _movement() -> tuple[gr.Dropdown, gr.Slider, gr.Slider, gr.Dropdown]:
     choices = [(f"{name}: {template.description}", name) for name, template in TEMPLATES.items()]
     movement = gr.Dropdown(choices, value=FIRST_MOVEMENT, label="Movement", elem_id="fw-movement")
@@ -197,7 +189,6 @@ def _movement() -> tuple[gr.Dropdown, gr.Slider, gr.Slider, gr.Dropdown]:
         fov = gr.Slider(30, 110, value=70, step=1, label="Field of view, degrees", min_width=140)
         easing = gr.Dropdown(list(EASINGS), value="ease-in-out", label="Easing", min_width=140)
     return movement, amount, fov, easing
-
 
 def amount_of(name: str) -> dict[str, Any]:
     """The slider of a movement's amount; lengths go up to five times the default, which is far in a scene."""
@@ -210,7 +201,6 @@ def amount_of(name: str) -> dict[str, Any]:
         "step": 1 if turns else 0.05,
         "label": f"How far, {template.unit}",
     }
-
 
 def _options() -> tuple[gr.Dropdown, gr.Slider, gr.Number, gr.Button, gr.Slider, gr.Checkbox]:
     with gr.Row():
@@ -231,7 +221,6 @@ def _options() -> tuple[gr.Dropdown, gr.Slider, gr.Number, gr.Button, gr.Slider,
         image_index = gr.Slider(0, 23, value=0, step=1, label="View that the picture shows", elem_id="fw-index")
         video = gr.Checkbox(value=True, label="Film the flight along the path", elem_id="fw-film")
     return size, frames, seed, dice, image_index, video
-
 
 def _results() -> Outputs:
     view = gr.HTML(pieces.EMPTY_VIEW, elem_id="fw-view", padding=False)

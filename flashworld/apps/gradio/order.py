@@ -143,7 +143,9 @@ def _read_path(given: Any) -> dict[str, Any]:
         if not given.strip():
             raise RequestError(["camera_json: there is no camera path; choose a movement or paste a path"])
         if len(given) > MOST_PATH_CHARACTERS:
-            raise RequestError([f"camera_json: {len(given) / 1e6:.0f} MB are more than any path needs; 2 MB are allowed"])
+            raise RequestError(
+                [f"camera_json: {len(given) / 1e6:.0f} MB are more than any path needs; 2 MB are allowed"]
+            )
         try:
             given = read_json(given)
         except RequestError as error:

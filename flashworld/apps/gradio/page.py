@@ -199,7 +199,7 @@ def _tell(page: Page, told: Iterator[Progress | Ready | Finished]) -> Iterator[d
             if news.kind in buttons:
                 now[buttons[news.kind]] = _download(news.path)
             if news.kind == "spz":
-                now[outputs.view] = pieces.view(files["spz"], files["poses"])
+                now[outputs.view] = pieces.view(files)
             if news.kind == "mp4":
                 now[outputs.video] = str(news.path)
         yield dict(now)

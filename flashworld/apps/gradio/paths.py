@@ -85,7 +85,7 @@ def _notes(cameras: Cameras) -> list[str]:
     elif travel.sum() < 1e-6:
         notes.append("only turns: there is little depth to see without travel")
     else:
-        notes.append(f"{travel.sum().item():.3g} units of way")
+        notes.append(f"{travel.sum().item():.3g} long")
     return notes
 
 

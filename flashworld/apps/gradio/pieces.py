@@ -96,12 +96,13 @@ def cost(seconds: int) -> str:
     return f'<p class="fw-cost">Asks for up to <b>{seconds} s</b> of your GPU time.</p>'
 
 
-def view(scene: Path, poses: Path) -> str:
-    """The 3D view of a scene file, in a frame of its own."""
+def view(files: dict[str, Path]) -> str:
+    """The 3D view of a result in a frame of its own: the scene, where it is seen from, and the picture if there is one."""
     page = _served(WEB / "viewer.html")
     # Relative to the viewer's own address, so that it holds behind any proxy's prefix.
     up = "../" * page.count("/")
-    where = "&".join(f"{name}={quote(up + _served(path))}" for name, path in (("scene", scene), ("poses", poses)))
+    named = {"scene": files["spz"], "poses": files["poses"], "image": files.get("picture")}
+    where = "&".join(f"{name}={quote(up + _served(path))}" for name, path in named.items() if path)
     return (
         f'<iframe class="fw-view" title="The scene in 3D" src="gradio_api/{quote(page)}#{where}" '
         'allow="fullscreen; xr-spatial-tracking" allowfullscreen></iframe>'

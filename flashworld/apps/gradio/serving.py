@@ -1,10 +1,13 @@
 """From an order to files on the shelf: the GPU call, then everything that needs no GPU, told as it happens."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+
+from PIL import Image
 
 from flashworld.apps.gradio.order import Maker, Order
 from flashworld.apps.gradio.shelf import Place, Shelf
@@ -14,6 +17,7 @@ from flashworld.cameras import to_path
 from flashworld.events import Progress
 from flashworld.formats import write_video
 from flashworld.generation import Scene
+from flashworld.request import decode_picture, fit, sample
 
 OnGpu = Callable[[Order, str], Iterator[Told]]
 
@@ -22,7 +26,7 @@ VIDEO_FPS = 24
 
 @dataclass(frozen=True)
 class Ready:
-    """A file of the result is there: `kind` is record, spz, poses, ply or mp4."""
+    """A file of the result is there: `kind` is record, poses, picture, spz, ply or mp4."""
 
     kind: str
     path: Path
@@ -85,11 +89,9 @@ def serve(service: Service, order: Order, visitor: str) -> Iterator[Progress | R
 
 def _write(scene: Scene, order: Order, folder: Path) -> Iterator[Progress | Ready]:
     """The files, those that show something first; the number of Gaussians is what the generator returns."""
-    record, poses = folder / "record.json", folder / "poses.json"
-    scene.record.save(record)
-    poses.write_text(to_path(scene.cameras, scene.height, scene.width).to_json(), encoding="utf-8")
-    yield Ready("record", record)
-    yield Ready("poses", poses)
+    scene.record.save(folder / "record.json")
+    yield Ready("record", folder / "record.json")
+    yield from _tell_views(scene, order, folder)
     written = 0
     for number, kind in enumerate(("spz", "ply")):
         yield Progress("write", number, 2)
@@ -101,6 +103,21 @@ def _write(scene: Scene, order: Order, folder: Path) -> Iterator[Progress | Read
         write_video(folder / "flight.mp4", pictures, VIDEO_FPS, len(pictures))
         yield Ready("mp4", folder / "flight.mp4")
     return written
+
+
+def _tell_views(scene: Scene, order: Order, folder: Path) -> Iterator[Ready]:
+    """For the 3D view: the path's cameras, and the picture as the camera saw it that it was given to."""
+    path = to_path(scene.cameras, scene.height, scene.width).model_dump()
+    facts = {"resolution": order.request.resolution, "image_index": order.request.image_index}
+    (folder / "poses.json").write_text(json.dumps(path | facts), encoding="utf-8")
+    yield Ready("poses", folder / "poses.json")
+    if (data := order.request.picture_bytes) is not None:
+        picture, size = decode_picture(data), (scene.height, scene.width)
+        box = fit((picture.height, picture.width), order.request.cameras, size).box
+        assert box is not None
+        pixels = (sample(picture, box, size).clip(-1, 1) + 1) * 127.5
+        Image.fromarray(pixels.round().astype("uint8").transpose(1, 2, 0)).save(folder / "picture.jpg", quality=92)
+        yield Ready("picture", folder / "picture.jpg")
 
 
 def summary(finished: Finished) -> str:

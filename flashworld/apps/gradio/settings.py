@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 from flashworld.models.model import Model
 from flashworld.placement import CPU_PLAN, RESIDENT, Plan
@@ -65,7 +66,8 @@ def load_chosen(settings: Settings) -> tuple[Model, Plan]:
     """The model for all visitors, and the plan of its memory as far as the budget has to know it.
 
     On a machine of one's own the library chooses a plan that suits the GPU unless an option says otherwise. ZeroGPU's
-    is not there yet when the program starts, and is large enough for everything.
+    is not there yet when the program starts, and is large enough for everything. The rasteriser is imported here too:
+    what a process has imported, its forks need no GPU seconds for.
 
     Raises:
         WeightsError: Weights are missing or damaged.
@@ -77,4 +79,5 @@ def load_chosen(settings: Settings) -> tuple[Model, Plan]:
     if device.type == "cuda" and name != "tiny" and (settings.hosted or asked != RESIDENT):
         plan = asked
     model = load(name, ckpt=settings.ckpt, device=device, plan=plan)
+    import_module(f"flashworld.rendering.{'triton' if device.type == 'cuda' else 'numba'}_rasteriser")
     return model, CPU_PLAN if device.type == "cpu" else asked

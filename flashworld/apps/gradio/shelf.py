@@ -123,11 +123,8 @@ class Shelf:
 
 
 def _bytes_in(folder: Path) -> int:
-    """Files may go while they are counted."""
-    total = 0
-    for file in folder.glob("*"):
-        try:
-            total += file.stat().st_size
-        except FileNotFoundError:
-            continue
-    return total
+    """Files, and the folder itself, may go while they are counted."""
+    try:
+        return sum(file.stat().st_size for file in folder.glob("*"))
+    except FileNotFoundError:
+        return 0

@@ -43,7 +43,7 @@ TROUBLES = (
     ),
     _trouble(
         "Out of memory",
-        r"outofmemory|out of memory|memoryerror|cublas_status_alloc",
+        r"outofmemory|out of memory|memoryerror|allocate memory|not enough memory|cublas_status_alloc",
         "The GPU's memory was not enough: ask for fewer frames or a lower resolution; who runs this page can start it "
         "with --offload-t5 and --offload-vae.",
     ),

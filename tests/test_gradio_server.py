@@ -1,0 +1,257 @@
+"""The running Space: its interfaces as clients use them, hostile visitors, and many at once."""
+
+import base64
+import io
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+from space import PATH, ROOT, SMALL, Space, running
+
+from flashworld.formats import inspect
+
+PICTURE = ROOT / "examples/pictures/valley.jpg"
+CAMERAS = json.loads(PATH)["cameras"]
+
+
+@pytest.fixture(scope="module")
+def space() -> Iterator[Space]:
+    with running() as space:
+        yield space
+
+
+def data_url(data: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(data).decode()
+
+
+def request(**changes: Any) -> str:
+    """A request as clients of the published release send it."""
+    given = {"image_prompt": None, "text_prompt": "a garden", "cameras": CAMERAS, "resolution": [3, 64, 96]}
+    return json.dumps(given | {"image_index": 0} | changes)
+
+
+@pytest.mark.parametrize(("picture", "text"), [(PICTURE, ""), (None, "a garden"), (PICTURE, "a valley")])
+def test_the_guides_four_arguments_by_gradio_client(space: Space, picture: Path | None, text: str):
+    client = Client(space.url, verbose=False)
+    ply, message = client.predict(
+        image_prompt=handle_file(str(picture)) if picture else None,
+        text_prompt=text,
+        camera_json=PATH,
+        resolution=SMALL,
+        api_name="/generate_scene",
+    )
+    info = inspect(ply)
+    assert f"{info.num_gaussians:,} Gaussians from 3 views of 64x96" in message
+    assert info.provenance["model"].startswith("tiny")
+
+
+@pytest.mark.parametrize("picture", [None, data_url(PICTURE.read_bytes())])
+def test_the_guides_four_arguments_by_plain_http(space: Space, picture: str | None):
+    ply, message = space.scene(image_prompt=picture)
+    assert "Gaussians" in message
+    assert space.read(ply).startswith(b"ply\n")
+    assert Path(ply["path"]).name == "flashworld.ply"
+
+
+def test_options_have_defaults_and_the_same_seed_gives_the_same_scene(space: Space, tmp_path: Path):
+    client = Client(space.url, verbose=False, download_files=str(tmp_path))
+    scenes = [
+        client.predict(None, "a garden", PATH, SMALL, seed=3, video=True, api_name="/generate_scene_with_options")
+        for _ in range(2)
+    ]
+    plys = [Path(files[0]).read_bytes() for files in scenes]
+    assert plys[0] == plys[1]
+    _, _, spz, video, record = scenes[0]
+    assert inspect(spz).format == "SPZ 3"
+    assert Path(video).stat().st_size > 1000
+    assert json.loads(Path(record).read_text())["request"]["seed"] == 3
+    assert client.predict(None, "a garden", PATH, SMALL, api_name="/generate_scene_with_options")[3] is None
+
+
+def test_requests_of_the_published_interface(space: Space, tmp_path: Path):
+    recorded = json.loads((ROOT / "examples/requests/valley.json").read_text()) | {"resolution": [3, 64, 96]}
+    for text in (json.dumps(recorded), request(), request(image_prompt=data_url(PICTURE.read_bytes()), text_prompt="")):
+        kind, (answer,) = space.call("gradio_generate", text)
+        answer = json.loads(answer)
+        assert (kind, answer["success"]) == ("complete", True)
+        assert set(answer) == {"success", "file_id", "file_path", "file_size", "download_url", "generation_time"}
+        kind, (file,) = space.call("download_file", answer["file_id"])
+        content = space.read(file)
+        (tmp_path / "scene.spz").write_bytes(content)
+        assert inspect(tmp_path / "scene.spz").format == "SPZ 3"
+        assert (file["orig_name"], file["size"]) == (f"{answer['file_id']}.spz", len(content))
+        assert httpx.get(space.url + answer["download_url"]).content == content
+        assert space.call("gradio_delete", answer["file_id"]) == ("complete", [])
+        assert space.call("download_file", answer["file_id"]) == ("complete", [None])
+        assert httpx.get(space.url + answer["download_url"]).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (request(text_prompt=""), "No Prompts provided"),
+        (request(image_prompt="no picture"), "image_prompt"),
+        ("{", "not valid JSON"),
+        (request(cameras=[]), "cameras"),
+        (request(resolution=[40, 64, 96]), "up to 24"),
+    ],
+)
+def test_errors_of_the_published_interface(space: Space, text: str, words: str):
+    kind, (answer,) = space.call("gradio_generate", text)
+    assert kind == "complete"
+    assert words in json.loads(answer)["error"]
+
+
+def bomb() -> bytes:
+    """A small file that claims to be 40,000 pixels square."""
+    file = io.BytesIO()
+    Image.new("1", (40_000, 40_000)).save(file, "PNG")
+    return file.getvalue()
+
+
+def camera(**changes: Any) -> str:
+    return json.dumps({"cameras": [CAMERAS[0] | changes]})
+
+
+HOSTILE = {
+    "a path for a picture": {"image_prompt": "/etc/passwd"},
+    "a stored file that was never uploaded": {
+        "image_prompt": {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    },
+    "a stored file without its mark": {"image_prompt": {"path": "/etc/passwd"}},
+    "a file of the project": {"image_prompt": {"path": str(ROOT / "README.md"), "url": "file:///etc/passwd"}},
+    "a picture on another machine": {"image_prompt": {"url": "http://169.254.169.254/latest/meta-data"}},
+    "a bomb": {"image_prompt": data_url(bomb())},
+    "half a picture": {"image_prompt": data_url(PICTURE.read_bytes()[:3000])},
+    "no base64": {"image_prompt": "data:image/png;base64,<script>"},
+    "a list for a picture": {"image_prompt": [1, 2, 3]},
+    "cameras that are not numbers": {"camera_json": '{"cameras": [{"quaternion": [NaN, 0, 0, 0]}]}'},
+    "an endless position": {"camera_json": camera(position=[0, 0, 1e400])},
+    "no orientation": {"camera_json": camera(quaternion=[0, 0, 0, 0])},
+    "no focal length": {"camera_json": camera(fx=0)},
+    "ten thousand cameras": {"camera_json": json.dumps({"cameras": CAMERAS[:1] * 10_000})},
+    "a path to a file": {"camera_json": "../../../../etc/passwd"},
+    "brackets without end": {"camera_json": "[" * 200_000},
+    "a number for a path": {"camera_json": 7},
+    "a script": {"text_prompt": "<script>alert(1)</script>", "resolution": "none"},
+    "an endless sentence": {"text_prompt": "a" * 1_000_000},
+    "a list for a sentence": {"text_prompt": ["a"]},
+    "a huge picture": {"resolution": "24x100000x100000"},
+    "no frames": {"resolution": [0, 64, 96]},
+    "words for a size": {"resolution": [3, "64", None]},
+    "a seed of a thousand digits": {"camera_json": '{"seed": ' + "9" * 1000 + ', "cameras": [1]}'},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_inputs_are_refused_in_words(space: Space, name: str):
+    given = {"image_prompt": None, "text_prompt": "", "camera_json": PATH, "resolution": SMALL} | HOSTILE[name]
+    kind, answer = space.call("generate_scene", *given.values())
+    if kind == "complete":
+        ply, message = answer
+        assert ply is None
+        assert len(message.splitlines()) <= 25
+        assert not any(trace in message for trace in ("Traceback", "root:", str(ROOT), str(space.root)))
+    else:  # Gradio itself refuses a file that it has not stored
+        assert "passwd" in json.dumps(HOSTILE[name])
+    assert space.alive
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "../results", "..", "/etc/passwd", "a" * 32, "", None, 7, [], "\0"]
+)
+def test_ids_that_were_not_given_out(space: Space, name: Any):
+    assert space.call("download_file", name) == ("complete", [None])
+    assert space.call("gradio_delete", name) == ("complete", [])
+    assert space.alive
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/passwd", "../../../../etc/passwd", "app_gradio.py", "flashworld/apps/web/../gradio/shelf.py", ".git/config"],
+)
+def test_no_file_of_the_server_is_served(space: Space, path: str):
+    answer = httpx.get(f"{space.url}/gradio_api/file={path}")
+    assert answer.status_code in (403, 404)
+
+
+def test_a_flood_of_bytes_is_refused_and_leaves_nothing(space: Space):
+    def flood() -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        for _ in range(200):
+            yield bytes(1_000_000)
+        yield b"\r\n--x--\r\n"
+
+    try:
+        answer = httpx.post(
+            f"{space.url}/gradio_api/upload",
+            content=flood(),
+            headers={"Content-Type": "multipart/form-data; boundary=x"},
+            timeout=60,
+        )
+        assert answer.status_code == 413
+    except httpx.TransportError:
+        pass  # it need not listen to the end
+    assert not [file for file in space.root.rglob("*") if file.is_file() and file.stat().st_size > 64_000_000]
+    assert space.alive
+
+
+def test_deleting_while_others_read(space: Space):
+    _, (answer,) = space.call("gradio_generate", request())
+    name = json.loads(answer)["file_id"]
+    calls = [("gradio_delete", name), ("download_file", name)] * 6
+    with ThreadPoolExecutor(12) as pool:
+        kinds = {kind for kind, _ in pool.map(lambda call: space.call(*call), calls)}
+    assert "complete" in kinds
+    assert space.call("download_file", name) == ("complete", [None])
+    assert space.alive
+
+
+def test_twelve_visitors_at_once_are_served_in_order(space: Space):
+    """Each is told a place in the queue, and gets the scene of its own seed."""
+    visitors: list[dict[str, Any]] = [{"seed": 100 + number} for number in range(12)]
+    config = httpx.get(f"{space.url}/config").json()
+    endpoint = next(d["id"] for d in config["dependencies"] if d["api_name"] == "generate_scene")
+
+    def listen(visitor: dict[str, Any]) -> None:
+        session = f"visitor-{visitor['seed']}"
+        with httpx.stream("GET", f"{space.url}/gradio_api/queue/data?session_hash={session}", timeout=120) as lines:
+            for line in lines.iter_lines():
+                if not line.startswith("data:"):
+                    continue
+                news = json.loads(line[5:])
+                if news["msg"] == "estimation":
+                    visitor.setdefault("ranks", []).append(news["rank"])
+                if news["msg"] == "process_completed":
+                    visitor["ended"], visitor["answer"] = time.monotonic(), news["output"]["data"]
+                    return
+
+    threads = []
+    for visitor in visitors:
+        path = json.dumps({"cameras": CAMERAS, "seed": visitor["seed"]})
+        body = {
+            "data": [None, "a garden", path, SMALL],
+            "fn_index": endpoint,
+            "session_hash": f"visitor-{visitor['seed']}",
+        }
+        assert httpx.post(f"{space.url}/gradio_api/queue/join", json=body).status_code == 200
+        threads.append(threading.Thread(target=listen, args=(visitor,)))
+        threads[-1].start()
+    for thread in threads:
+        thread.join(120)
+    ends = [visitor["ended"] for visitor in visitors]
+    assert ends == sorted(ends)
+    assert max(visitor["ranks"][0] for visitor in visitors if "ranks" in visitor) >= 8
+    for visitor in visitors:
+        ply, message = visitor["answer"]
+        assert f"seed {visitor['seed']}." in message
+        assert f"comment seed {visitor['seed']}".encode() in space.read(ply)[:2000]
+    assert len({visitor["answer"][0]["path"] for visitor in visitors}) == 12
