@@ -101,7 +101,7 @@ def test_pieces_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     gaussians = scene(2, degree=1)[70:100]
     views, whole = gradients(render, gaussians, cameras(2), rasteriser="triton")
     for limit in (20_000, 1):
-        monkeypatch.setattr(plan, "BYTES_AT_ONCE", limit)
+        monkeypatch.setattr(plan, "bytes_at_once", lambda _, limit=limit: limit)
         cut, parts = gradients(render, gaussians, cameras(2), rasteriser="triton")
         assert_equal(cut, views)
         for name in NAMES:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flashworld.rendering.triton_rasteriser.plan import MAX_TILES, Band, Counts, plan
-from flashworld.rendering.triton_rasteriser.tiles import make_lists
+from flashworld.rendering.triton_rasteriser.tiles import scatter, sort_pairs, sort_records
 
 COLUMNS = 44
 
@@ -63,13 +63,16 @@ def test_lists_are_in_order_of_depth_then_number() -> None:
     records = torch.zeros(num, 12)
     records[:, 6] = (top * columns + left).int().view(torch.float32)
     records[:, 7] = (wide + (high << 16)).int().view(torch.float32)
-    first_pairs, counts = torch.zeros(num, dtype=torch.int32), (wide * high).int()
-    lists = make_lists(records, depths, counts, int(counts.sum()), columns * rows, columns, first_pairs)
+    records[:, 0] = torch.arange(num)
+    order, ends = sort_records(depths, (wide * high).int())
+    ordered, tiles, owners = scatter(records, order, ends, int((wide * high).sum()), columns)
+    bounds, pairs = sort_pairs(tiles, columns * rows)
+    assert torch.equal(ordered, records[order])
+    starts = ends - (wide * high)[order]
     for tile in range(columns * rows):
         y, x = divmod(tile, columns)
         touching = [i for i in range(num) if left[i] <= x < left[i] + wide[i] and top[i] <= y < top[i] + high[i]]
-        pairs = lists.pairs[lists.bounds[tile] : lists.bounds[tile + 1]]
-        owners = lists.records[pairs].tolist()
-        assert owners == sorted(touching, key=lambda i: (depths[i].item(), i))
-        for pair, owner in zip(pairs.tolist(), owners, strict=True):
-            assert first_pairs[owner] <= pair < first_pairs[owner] + counts[owner]
+        mine = pairs[bounds[tile] : bounds[tile + 1]]
+        places = owners[mine]
+        assert ordered[places, 0].tolist() == sorted(touching, key=lambda i: (depths[i].item(), i))
+        assert ((starts[places] <= mine) & (mine < ends[places])).all()

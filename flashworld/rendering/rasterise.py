@@ -97,9 +97,15 @@ def choose(name: str, device: torch.device) -> str:
         return _automatic(device.type)
     if name not in _RASTERISERS:
         raise BackendError(f"There is no rasteriser {name!r}. Choose one of: auto, {', '.join(_RASTERISERS)}.")
-    if (missing := _module(name).missing()) is not None:
+    if (missing := _missing(name)) is not None:
         raise BackendError(f"The rasteriser {name!r} cannot be used: {missing} Or choose 'auto'.")
     return name
+
+
+@functools.cache
+def _missing(name: str) -> str | None:
+    """What this machine lacks for a rasteriser that is asked for by name; looked up once."""
+    return _module(name).missing()
 
 
 @functools.cache

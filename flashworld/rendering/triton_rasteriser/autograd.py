@@ -1,5 +1,6 @@
 """The Triton rasteriser as one differentiable torch operation over all views."""
 
+import dataclasses
 import importlib.util
 import os
 import shutil
@@ -51,8 +52,11 @@ def render(
     far: float,
 ) -> Outputs:
     """Colour, alpha and depth of every view; tensors on a CUDA device. See `flashworld.rendering.render`."""
+    from flashworld.rendering.triton_rasteriser.camera import camera_numbers
+
     parts = (gaussians.means, gaussians.quaternions, gaussians.scales, gaussians.opacities, gaussians.harmonics)
-    numbers = camera_numbers(cameras, height, width)
+    with torch.cuda.device_of(gaussians.means):
+        numbers = camera_numbers(cameras, height, width)
     return _Render.apply(
         numbers,
         height,
@@ -62,17 +66,6 @@ def render(
         tuple(map(float, background)),
         *(part.float().contiguous() for part in parts),
     )
-
-
-def camera_numbers(cameras: Cameras, height: int, width: int) -> Float[Tensor, "views 20"]:
-    """Our cameras as the kernels take them: OpenCV axes, pixels, and the Jacobian's limits."""
-    cameras = cameras.to(torch.float64)
-    size = cameras.positions.new_tensor([width, height])
-    rotation = cameras.positions.new_tensor([[1.0], [-1.0], [-1.0]]) * cameras.rotations.mT
-    focal, centre = cameras.intrinsics[:, :2] * size, cameras.intrinsics[:, 2:] * size
-    limits = torch.stack([-centre - 0.15 * size, size - centre + 0.15 * size], dim=-1) / focal[..., None]
-    parts = [rotation.flatten(1), cameras.positions, focal, centre, limits.flatten(1)]
-    return torch.cat(parts, dim=-1).float()
 
 
 class _Render(torch.autograd.Function):
@@ -89,7 +82,7 @@ class _Render(torch.autograd.Function):
     ) -> Outputs:
         from flashworld.rendering.triton_rasteriser import passes
 
-        views = passes.Views(cameras, height, width, near, far)
+        views = passes.Views(cameras, height, width, near, far, passes.TILE_HEIGHT)
         images = passes.Images(
             cameras.new_empty(len(cameras), 3, height, width),
             cameras.new_empty(len(cameras), height, width),
@@ -97,7 +90,7 @@ class _Render(torch.autograd.Function):
         )
         with torch.no_grad(), torch.cuda.device_of(cameras):
             passes.render(passes.Scene(*scene), views, background, images)
-        ctx.views = views
+        ctx.views = dataclasses.replace(views, tile_height=passes.BACKWARD_TILE_HEIGHT)
         outputs = (images.colour, images.alpha, images.depth)
         ctx.save_for_backward(*scene, *outputs)
         return outputs

@@ -5,7 +5,7 @@
 import triton
 import triton.language as tl
 
-from flashworld.rendering.triton_rasteriser.geometry import TILE
+from flashworld.rendering.triton_rasteriser.geometry import TILE_WIDTH
 from flashworld.rendering.triton_rasteriser.projection import RECORD
 
 MAX_ALPHA = tl.constexpr(0.999)
@@ -25,19 +25,19 @@ def load_record(records, record):
 
 
 @triton.jit
-def locate_tile(first_view, first_row, num_rows, width):
+def locate_tile(first_view, first_row, num_rows, width, TILE_HEIGHT: tl.constexpr):
     """View, and coordinates of the pixels' centres as a row x and a column y, of the program's tile."""
-    columns = (width + TILE - 1) // TILE
+    columns = (width + TILE_WIDTH - 1) // TILE_WIDTH
     tile = tl.program_id(0)
     row = tile // columns
-    x = (tile - row * columns) * TILE + tl.arange(0, TILE)[None, :]
-    y = (first_row + row % num_rows) * TILE + tl.arange(0, TILE)[:, None]
+    x = (tile - row * columns) * TILE_WIDTH + tl.arange(0, TILE_WIDTH)[None, :]
+    y = (first_row + row % num_rows) * TILE_HEIGHT + tl.arange(0, TILE_HEIGHT)[:, None]
     return first_view + row // num_rows, x, y
 
 
 @triton.jit
 def alpha_of(values, x, y):
-    """Alpha [16, 16] of one record, 0 where it is below 1/255; and the distances dx [1, 16] and dy [16, 1]."""
+    """Alpha of one record, 0 where it is below 1/255; and the distances dx, a row, and dy, a column."""
     dx, dy = x - values[0], y - values[1]
     exponent = (values[5] + values[2] * dx * dx) + (values[3] * dx + values[4] * dy) * dy
     return tl.where(exponent >= MIN_EXPONENT, tl.minimum(tl.exp2(exponent), MAX_ALPHA), 0.0), dx, dy
@@ -46,17 +46,17 @@ def alpha_of(values, x, y):
 @triton.jit(do_not_specialize=["first_view", "first_row", "num_rows", "height", "width"])
 def blend_kernel(
     records, bounds, pairs, owners, red, green, blue, first_view, first_row, num_rows, height, width,
-    colour, alpha, depth,
+    colour, alpha, depth, TILE_HEIGHT: tl.constexpr,
 ):  # fmt: skip
     """Blend one tile from front to back, over the background red, green, blue."""
-    view, column, row = locate_tile(first_view, first_row, num_rows, width)
+    view, column, row = locate_tile(first_view, first_row, num_rows, width, TILE_HEIGHT)
     inside = (column < width) & (row < height)
     x, y = column + 0.5, row + 0.5
     # The light behind all Gaussians so far; a pixel has ended once it is 1e-4 or less. `shown` is that before the end.
     light = tl.where(inside, 1.0, 0.0)
-    shown = tl.full([TILE, TILE], 1.0, tl.float32)
-    r, g = tl.zeros([TILE, TILE], tl.float32), tl.zeros([TILE, TILE], tl.float32)
-    b, d = tl.zeros([TILE, TILE], tl.float32), tl.zeros([TILE, TILE], tl.float32)
+    shown = tl.zeros_like(light) + 1.0
+    r, g = tl.zeros_like(light), tl.zeros_like(light)
+    b, d = tl.zeros_like(light), tl.zeros_like(light)
 
     i, last = tl.load(bounds + tl.program_id(0)), tl.load(bounds + tl.program_id(0) + 1)
     if i < last:

@@ -9,7 +9,7 @@ values are float32 vectors, an entry for each Gaussian of a program; a camera's 
 import triton
 import triton.language as tl
 
-TILE = tl.constexpr(16)
+TILE_WIDTH = tl.constexpr(16)
 CAMERA = tl.constexpr(20)  # numbers of a camera, see `load_camera`
 BLUR = tl.constexpr(0.3)
 MIN_ALPHA = tl.constexpr(1 / 255)
@@ -116,8 +116,14 @@ def project(camera, mean, axes, opacity, near, far, width, height):
 
 
 @triton.jit
-def first_and_last_tile(centre, extent, size, visible):
+def first_and_last_tile(centre, extent, size, visible, TILE: tl.constexpr):
     """The tiles in which the first and the last pixel within the extent lie, along one direction of the image."""
     first = tl.maximum(centre - extent - 0.5, 0.0)
     last = tl.minimum(centre + extent - 0.5, size - 1.0)
     return (tl.where(visible, first, 0.0).to(tl.int32) // TILE, tl.where(visible, last, 0.0).to(tl.int32) // TILE)
+
+
+@triton.jit
+def side_by_side(a, b, c, d, BLOCK: tl.constexpr):
+    """Four columns as rows of four, so that a row is written at once."""
+    return tl.reshape(tl.join(tl.join(a, c), tl.join(b, d)), (BLOCK, 4))

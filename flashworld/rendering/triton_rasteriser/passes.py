@@ -7,21 +7,24 @@ from dataclasses import dataclass
 
 import torch
 import triton
-from jaxtyping import Float, Int32
+from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 
-from flashworld.rendering.triton_rasteriser import plan
+from flashworld.rendering.triton_rasteriser import plan, tiles
 from flashworld.rendering.triton_rasteriser.blending import blend_kernel
-from flashworld.rendering.triton_rasteriser.geometry import TILE
+from flashworld.rendering.triton_rasteriser.geometry import TILE_WIDTH
 from flashworld.rendering.triton_rasteriser.plan import Band, Counts, Piece
 from flashworld.rendering.triton_rasteriser.projection import RECORD, count_kernel, project_kernel
 from flashworld.rendering.triton_rasteriser.projection_backward import colours_backward_kernel, project_backward_kernel
-from flashworld.rendering.triton_rasteriser.tiles import make_lists
 from flashworld.rendering.triton_rasteriser.unblending import GRADIENTS, gather_kernel, unblend_kernel
 
 _BLOCK = 128
+TILE_HEIGHT, BACKWARD_TILE_HEIGHT = 8, 16
+"""Tiles are 16 pixels wide. A low one ends earlier, a high one adds up more pixels' gradients at a time."""
+
 _BLEND_WARPS = 1
-"""A tile is one warp. Each of its threads has 8 pixels of a column: what it loads for one, it uses for all of them."""
+"""A tile is one warp. Each of its threads has several pixels of a column: what it loads for one, it uses for all."""
+
 _EXACT = {"enable_fp_fusion": False}
 """Counting and projecting must round alike, or records would not fit the place that was counted for them."""
 
@@ -49,16 +52,17 @@ class Views:
     width: int
     near: float
     far: float
+    tile_height: int
 
     @property
     def columns(self) -> int:
         """Tiles in a row of a picture."""
-        return triton.cdiv(self.width, TILE.value)
+        return triton.cdiv(self.width, TILE_WIDTH.value)
 
     @property
     def whole(self) -> Band:
         """All tiles of all views."""
-        return Band(0, len(self.cameras), 0, triton.cdiv(self.height, TILE.value))
+        return Band(0, len(self.cameras), 0, triton.cdiv(self.height, self.tile_height))
 
 
 @dataclass(frozen=True)
@@ -70,19 +74,43 @@ class Images:
     depth: Float[Tensor, "views height width"]
 
 
+@dataclass(frozen=True)
+class Lists:
+    """What each tile of a piece sees.
+
+    `records` (see `projection.project_kernel`) are in the order of depth. Tile t has the entries `bounds[t]` to
+    `bounds[t + 1] - 1` of `pairs`, from front to back; an entry is the number of a pair, and `owners` names its record.
+    The pairs of a record are neighbours.
+    """
+
+    records: Float[Tensor, "records 12"]
+    bounds: Int32[Tensor, " tiles+1"]
+    pairs: Int64[Tensor, " pairs"]
+    owners: Int32[Tensor, " pairs"]
+
+
+@dataclass(frozen=True)
+class Origins:
+    """For the backward pass, where a piece's records come from.
+
+    `found[view, i]` is the number that Gaussian i had among the records before they were put in order, or -1. `order`
+    holds those numbers in the order of depth, and `ends` says where the records' pairs end.
+    """
+
+    found: Int32[Tensor, "views n"]
+    order: Int64[Tensor, " records"]
+    ends: Int32[Tensor, " records"]
+
+
 def render(scene: Scene, views: Views, background: tuple[float, float, float], out: Images) -> None:
     """Fill `out` with the pictures."""
-
-    def size(num_records: int, num_pairs: int) -> int:
-        return plan.RECORD_BYTES * num_records + plan.PAIR_BYTES * num_pairs
-
-    for piece in _pieces(scene, views, size):
-        records, counts, depths, _ = _project(scene, views, piece, find=False)
-        lists = make_lists(records, depths, counts, piece.num_pairs, _num_tiles(piece, views), views.columns)
+    for piece in _pieces(scene, views, plan.forward_bytes):
+        lists, _ = _make_lists(scene, views, piece, backward=False)
         blend_kernel[(_num_tiles(piece, views),)](
-            records, lists.bounds, lists.pairs, lists.records, *background,
+            lists.records, lists.bounds, lists.pairs, lists.owners, *background,
             piece.band.first_view, piece.band.first_row, piece.band.num_rows, views.height, views.width,
-            out.colour, out.alpha, out.depth, num_warps=_BLEND_WARPS, enable_fp_fusion=True,
+            out.colour, out.alpha, out.depth,
+            TILE_HEIGHT=views.tile_height, num_warps=_BLEND_WARPS, enable_fp_fusion=True,
         )  # fmt: skip
 
 
@@ -90,42 +118,44 @@ def backward(scene: Scene, views: Views, images: Images, v_images: Images, v_sce
     """Add the gradients to `v_scene`, given the pictures that `render` made and the loss's gradients."""
 
     def size(num_records: int, num_pairs: int) -> int:
-        return plan.BACKWARD_RECORD_BYTES * num_records + plan.BACKWARD_PAIR_BYTES * num_pairs + 4 * len(scene)
+        return plan.backward_bytes(num_records, num_pairs) + 4 * len(scene)
 
     for piece in _pieces(scene, views, size):
-        band = piece.band
-        records, counts, depths, found = _project(scene, views, piece, find=True)
-        first_pairs = torch.empty_like(counts)
-        lists = make_lists(
-            records, depths, counts, piece.num_pairs, _num_tiles(piece, views), views.columns, first_pairs
-        )
-        del depths
-        sums = records.new_zeros(piece.num_pairs, GRADIENTS.value)
-        unblend_kernel[(_num_tiles(piece, views),)](
-            records, lists.bounds, lists.pairs, lists.records,
-            band.first_view, band.first_row, band.num_rows, views.height, views.width,
-            images.colour, images.alpha, images.depth, v_images.colour, v_images.alpha, v_images.depth,
-            sums, num_warps=_BLEND_WARPS, enable_fp_fusion=True,
-        )  # fmt: skip
-        del lists
-        gradients = records.new_empty(GRADIENTS.value, piece.num_records)
-        gather_kernel[(triton.cdiv(piece.num_records, _BLOCK),)](
-            first_pairs, counts, piece.num_records, sums, gradients, BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True
-        )
-        del sums, first_pairs
-        blocks = (triton.cdiv(len(scene), _BLOCK),)
+        gradients, found = _gradients_of_records(scene, views, piece, images, v_images)
+        blocks, band = (triton.cdiv(len(scene), _BLOCK),), piece.band
         project_backward_kernel[blocks](
             scene.means, scene.quaternions, scene.scales, scene.opacities, len(scene),
-            views.cameras, band.first_view, band.last_view, found, piece.num_records, gradients,
+            views.cameras, band.first_view, band.last_view, found, gradients,
             v_scene.means, v_scene.quaternions, v_scene.scales, v_scene.opacities,
             BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
         )  # fmt: skip
         colours_backward_kernel[blocks](
             scene.means, scene.harmonics, len(scene),
-            views.cameras, band.first_view, band.last_view, found, piece.num_records, records, gradients,
-            v_scene.means, v_scene.harmonics,
+            views.cameras, band.first_view, band.last_view, found, gradients, v_scene.means, v_scene.harmonics,
             K=scene.harmonics.shape[1], BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
         )  # fmt: skip
+
+
+def _gradients_of_records(
+    scene: Scene, views: Views, piece: Piece, images: Images, v_images: Images
+) -> tuple[Float[Tensor, "records 12"], Int32[Tensor, "views n"]]:
+    """Rows as `unblending.gather_kernel` writes them, and each Gaussian's row in each view, or -1."""
+    lists, origins = _make_lists(scene, views, piece, backward=True)
+    sums = lists.records.new_zeros(piece.num_pairs, GRADIENTS.value)
+    unblend_kernel[(_num_tiles(piece, views),)](
+        lists.records, lists.bounds, lists.pairs, lists.owners,
+        piece.band.first_view, piece.band.first_row, piece.band.num_rows, views.height, views.width,
+        images.colour, images.alpha, images.depth, v_images.colour, v_images.alpha, v_images.depth, sums,
+        TILE_HEIGHT=views.tile_height, num_warps=_BLEND_WARPS, enable_fp_fusion=True,
+    )  # fmt: skip
+    records = lists.records
+    del lists
+    gradients = torch.empty_like(records)
+    gather_kernel[(triton.cdiv(piece.num_records, _BLOCK),)](
+        records, origins.order, origins.ends, piece.num_records, sums, gradients,
+        BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
+    )  # fmt: skip
+    return gradients, origins.found
 
 
 def _num_tiles(piece: Piece, views: Views) -> int:
@@ -133,7 +163,8 @@ def _num_tiles(piece: Piece, views: Views) -> int:
 
 
 def _pieces(scene: Scene, views: Views, size: Callable[[int, int], int]) -> Iterator[Piece]:
-    return plan.plan(lambda band: _count(scene, views, band), views.whole, views.columns, size, plan.BYTES_AT_ONCE)
+    limit = plan.bytes_at_once(scene.means.device)
+    return plan.plan(lambda band: _count(scene, views, band), views.whole, views.columns, size, limit)
 
 
 def _count(scene: Scene, views: Views, band: Band) -> Counts:
@@ -143,24 +174,33 @@ def _count(scene: Scene, views: Views, band: Band) -> Counts:
     count_kernel[(num_blocks,)](
         scene.means, scene.quaternions, scene.scales, scene.opacities, len(scene),
         views.cameras, band.first_view, band.last_view, views.near, views.far, views.width, views.height,
-        band.first_row, band.last_row, blocks[0], blocks[1], BLOCK=_BLOCK, num_warps=4, **_EXACT,
+        band.first_row, band.last_row, blocks[0], blocks[1],
+        TILE_HEIGHT=views.tile_height, BLOCK=_BLOCK, num_warps=4, **_EXACT,
     )  # fmt: skip
     return Counts(blocks[0], *blocks.sum(-1).tolist())
 
 
-def _project(
-    scene: Scene, views: Views, piece: Piece, find: bool
-) -> tuple[Float[Tensor, "records 12"], Int32[Tensor, " records"], Float[Tensor, " records"], Int32[Tensor, "..."]]:
-    """Records, how many tiles each touches, their depths, and (if asked for) each Gaussian's record in each view."""
+def _make_lists(scene: Scene, views: Views, piece: Piece, backward: bool) -> tuple[Lists, Origins]:
+    """Project, sort records by depth, and their pairs by tile without disturbing that order.
+
+    Both are radix sorts of one narrow number, 32 and 16 bits, instead of one of 64 bits over all pairs. Tensors are let
+    go as soon as they are not needed: `plan` counts on it. Forward, origins are empty.
+    """
     band, num = piece.band, piece.num_records
-    ends = piece.blocks.flatten().cumsum(0, dtype=torch.int32)
+    starts = piece.blocks.flatten().cumsum(0, dtype=torch.int32) - piece.blocks.flatten()
     records, depths = scene.means.new_empty(num, RECORD.value), scene.means.new_empty(num)
-    counts = ends.new_empty(num)
-    found = ends.new_empty(band.num_views, len(scene) if find else 0)
+    counts = starts.new_empty(num)
+    found = starts.new_empty(band.num_views, len(scene) if backward else 0)
     project_kernel[(piece.blocks.shape[1],)](
         scene.means, scene.quaternions, scene.scales, scene.opacities, scene.harmonics, len(scene),
         views.cameras, band.first_view, band.last_view, views.near, views.far, views.width, views.height,
-        band.first_row, band.last_row, ends - piece.blocks.flatten(), records, depths, counts, found,
-        K=scene.harmonics.shape[1], FIND=find, BLOCK=_BLOCK, num_warps=4, **_EXACT,
+        band.first_row, band.last_row, starts, records, depths, counts, found,
+        K=scene.harmonics.shape[1], FIND=backward, TILE_HEIGHT=views.tile_height, BLOCK=_BLOCK, num_warps=4, **_EXACT,
     )  # fmt: skip
-    return records, counts, depths, found
+    order, ends = tiles.sort_records(depths, counts)
+    del depths, counts
+    records, numbers, owners = tiles.scatter(records, order, ends, piece.num_pairs, views.columns)
+    if not backward:
+        order, ends = order.new_empty(0), ends.new_empty(0)
+    bounds, pairs = tiles.sort_pairs(numbers, _num_tiles(piece, views))
+    return Lists(records, bounds, pairs, owners), Origins(found, order, ends)

@@ -3,25 +3,35 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Int32
 from torch import Tensor
 
-BYTES_AT_ONCE = 2 << 30
-"""What the lists of the views that are rendered at a time may take."""
-
-RECORD_BYTES, PAIR_BYTES = 96, 36
-"""Device memory at the highest point of the forward pass, for each visible Gaussian of a view and each tile it touches.
-
-A record takes 48 bytes, its depth and its number of tiles 8. While records are sorted by depth, 40 more: the sorted
-depth 4, a number 8, and the radix sort's own 28. A pair takes 6, and while pairs are sorted, 30 more: tile 2, number 8,
-and 20.
-"""
-
-BACKWARD_RECORD_BYTES, BACKWARD_PAIR_BYTES, BACKWARD_GAUSSIAN_BYTES = 100, 54, 4
-"""The same with the backward pass: 40 bytes of gradients for each record and each pair, and one number a Gaussian."""
-
 MAX_TILES = 65_535
 """Tiles of all views that are rendered at a time: their numbers fit 16 bits, which sort in half the time of 32."""
+
+
+def bytes_at_once(device: torch.device) -> int:
+    """What the lists of the views that are rendered at a time may take: a sixteenth of a GPU's memory."""
+    return torch.cuda.get_device_properties(device).total_memory // 16 if device.type == "cuda" else 1 << 30
+
+
+def forward_bytes(num_records: int, num_pairs: int) -> int:
+    """Device memory of a piece at its two highest points.
+
+    While records are put in order: both copies 96, order and ends 12; pairs 6. While pairs are sorted: records 48;
+    pairs 6, sorted tile and number 10, and the radix sort's own 20.
+    """
+    return max(108 * num_records + 6 * num_pairs, 48 * num_records + 36 * num_pairs)
+
+
+def backward_bytes(num_records: int, num_pairs: int) -> int:
+    """The same with the backward pass, but for 4 bytes a Gaussian and view.
+
+    While tiles are blended: records 48, order and ends 12; pairs 12 and their gradients 40. While gradients are
+    gathered: those of records 48 more, pairs 12 less.
+    """
+    return max(60 * num_records + 52 * num_pairs, 108 * num_records + 40 * num_pairs)
 
 
 @dataclass(frozen=True)

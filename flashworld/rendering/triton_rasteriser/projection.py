@@ -8,11 +8,12 @@ import triton.language as tl
 from flashworld.rendering.triton_rasteriser.colours import direction, evaluate, load_coefficients
 from flashworld.rendering.triton_rasteriser.geometry import (
     LARGEST,
-    TILE,
+    TILE_WIDTH,
     first_and_last_tile,
     load_camera,
     load_row,
     project,
+    side_by_side,
     world_axes,
 )
 
@@ -30,10 +31,10 @@ def load_gaussians(means, quaternions, scales, opacities, i, mask):
 
 
 @triton.jit
-def footprint(u, v, extent_x, extent_y, visible, width, height, first_row, last_row):
+def footprint(u, v, extent_x, extent_y, visible, width, height, first_row, last_row, TILE_HEIGHT: tl.constexpr):
     """First column, first row, and numbers of columns and rows of the tiles touched; the rows are those of a band."""
-    left, right = first_and_last_tile(u, extent_x, width, visible)
-    top, bottom = first_and_last_tile(v, extent_y, height, visible)
+    left, right = first_and_last_tile(u, extent_x, width, visible, TILE_WIDTH)
+    top, bottom = first_and_last_tile(v, extent_y, height, visible, TILE_HEIGHT)
     top, bottom = tl.maximum(top, first_row), tl.minimum(bottom, last_row - 1)
     visible &= top <= bottom
     return left, top, tl.where(visible, right - left + 1, 0), tl.where(visible, bottom - top + 1, 0), visible
@@ -42,7 +43,8 @@ def footprint(u, v, extent_x, extent_y, visible, width, height, first_row, last_
 @triton.jit(do_not_specialize=["num", "first_view", "last_view", "width", "height", "first_row", "last_row"])
 def count_kernel(
     means, quaternions, scales, opacities, num, cameras, first_view, last_view, near, far, width, height, first_row,
-    last_row, num_records, num_pairs, BLOCK: tl.constexpr,
+    last_row, num_records, num_pairs,
+    TILE_HEIGHT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Count each block's visible Gaussians and the tiles that they touch, for each of some views.
 
@@ -55,23 +57,19 @@ def count_kernel(
         u, v, _, _, _, _, _, extent_x, extent_y, visible = project(
             load_camera(cameras, view), mean, axes, opacity, near, far, width, height
         )
-        _, _, columns, rows, visible = footprint(u, v, extent_x, extent_y, visible, width, height, first_row, last_row)
+        _, _, columns, rows, visible = footprint(
+            u, v, extent_x, extent_y, visible, width, height, first_row, last_row, TILE_HEIGHT
+        )
         at = (view - first_view) * num_blocks + block
         tl.store(num_records + at, tl.sum(visible.to(tl.int32), axis=0))
         tl.store(num_pairs + at, tl.sum(columns * rows, axis=0))
 
 
-@triton.jit
-def _four(a, b, c, d, BLOCK: tl.constexpr):
-    """Four columns side by side, so that a Gaussian's are written at once."""
-    return tl.reshape(tl.join(tl.join(a, c), tl.join(b, d)), (BLOCK, 4))
-
-
 @triton.jit(do_not_specialize=["num", "first_view", "last_view", "width", "height", "first_row", "last_row"])
 def project_kernel(
     means, quaternions, scales, opacities, harmonics, num, cameras, first_view, last_view, near, far, width, height,
-    first_row, last_row, starts, records, depths, num_tiles, found, K: tl.constexpr, FIND: tl.constexpr,
-    BLOCK: tl.constexpr,
+    first_row, last_row, starts, records, depths, num_tiles, found,
+    K: tl.constexpr, FIND: tl.constexpr, TILE_HEIGHT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Write records, depths and numbers of tiles of the visible Gaussians, in the order of views, then of Gaussians.
 
@@ -85,14 +83,14 @@ def project_kernel(
     mean, axes, opacity = load_gaussians(means, quaternions, scales, opacities, i, i < num)
     coefficients = load_coefficients(harmonics, i, i < num, K)
     channel = tl.arange(0, 4)[None, :]
-    tiles_x = (width + TILE - 1) // TILE
+    tiles_x = (width + TILE_WIDTH - 1) // TILE_WIDTH
     for view in range(first_view, last_view):
         camera = load_camera(cameras, view)
         u, v, xx, xy, yy, determinant, z, extent_x, extent_y, visible = project(
             camera, mean, axes, opacity, near, far, width, height
         )
         left, top, columns, rows, visible = footprint(
-            u, v, extent_x, extent_y, visible, width, height, first_row, last_row
+            u, v, extent_x, extent_y, visible, width, height, first_row, last_row, TILE_HEIGHT
         )
         x_, y_, z_, _ = direction(camera, mean)
         colour = evaluate(coefficients, x_, y_, z_, K)
@@ -109,12 +107,12 @@ def project_kernel(
         words = records + record[:, None] * RECORD + channel
         mask = visible[:, None] & (channel >= 0)
         a, b, c = -yy * per_determinant, 2.0 * xy * per_determinant, -xx * per_determinant
-        tl.store(words, _four(u, v, a, b, BLOCK), mask=mask)
-        first_bits, size_bits = (
+        tl.store(words, side_by_side(u, v, a, b, BLOCK), mask=mask)
+        first_tile, size = (
             first_tile.to(tl.float32, bitcast=True),
             (columns + (rows << 16)).to(tl.float32, bitcast=True),
         )
-        tl.store(words + 4, _four(c, exponent, first_bits, size_bits, BLOCK), mask=mask)
+        tl.store(words + 4, side_by_side(c, exponent, first_tile, size, BLOCK), mask=mask)
         tl.store(words + 8, tl.where(channel == 3, z[:, None], colour), mask=mask)
         tl.store(depths + record, z, mask=visible)
         tl.store(num_tiles + record, columns * rows, mask=visible)

@@ -112,14 +112,14 @@ def _zeros(BLOCK: tl.constexpr, NUM: tl.constexpr):
     return columns
 
 
-@triton.jit(do_not_specialize=["num", "num_records", "first_view", "last_view"])
+@triton.jit(do_not_specialize=["num", "first_view", "last_view"])
 def project_backward_kernel(
-    means, quaternions, scales, opacities, num, cameras, first_view, last_view, found, num_records, gradients,
+    means, quaternions, scales, opacities, num, cameras, first_view, last_view, found, gradients,
     v_means, v_quaternions, v_scales, v_opacities, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Add the gradients of centres, quaternions, scales and opacities, but for what comes through the colours.
 
-    `gradients` [10, records] are those of `unblending.gather_kernel`, and `found` [views, num] tells the records.
+    `gradients` [records, 12] are those of `unblending.gather_kernel`, and `found` [views, num] tells the records.
     """
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mean = load_row(means, i, i < num, 3)
@@ -133,7 +133,7 @@ def project_backward_kernel(
         ever |= seen
         sums = ()
         for n in tl.static_range(3, 10):
-            sums += (tl.load(gradients + n * num_records.to(tl.int64) + record, mask=seen, other=0.0),)
+            sums += (tl.load(gradients + record * RECORD + n, mask=seen, other=0.0),)
         camera = load_camera(cameras, view)
         slope_x, slope_y, z = view_centre(camera, mean)
         rows = slopes_times_focal(camera, slope_x, slope_y)
@@ -161,9 +161,9 @@ def project_backward_kernel(
     _add_row(v_opacities, i, ever, (v_opacity / opacity,), 1)
 
 
-@triton.jit(do_not_specialize=["num", "num_records", "first_view", "last_view"])
+@triton.jit(do_not_specialize=["num", "first_view", "last_view"])
 def colours_backward_kernel(
-    means, harmonics, num, cameras, first_view, last_view, found, num_records, records, gradients, v_means,
+    means, harmonics, num, cameras, first_view, last_view, found, gradients, v_means,
     v_harmonics, K: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Add the gradients of the harmonics, and those of the centres through the directions of view."""
@@ -180,9 +180,7 @@ def colours_backward_kernel(
         seen = record >= 0
         ever |= seen
         mask = seen[:, None] & (channel < 3)
-        colour = tl.load(records + record[:, None] * RECORD + 8 + channel, mask=mask, other=0.0)
-        v_colour = tl.load(gradients + channel * num_records.to(tl.int64) + record[:, None], mask=mask, other=0.0)
-        v_colour = tl.where(colour > 0.0, v_colour, 0.0)
+        v_colour = tl.load(gradients + record[:, None] * RECORD + channel, mask=mask, other=0.0)
         x, y, z, per_distance = direction(load_camera(cameras, view), mean)
         x, y, z = tl.where(seen, x, 0.0), tl.where(seen, y, 0.0), tl.where(seen, z, 0.0)
         v_coefficients, v_x, v_y, v_z = evaluate_backward(coefficients, v_coefficients, v_colour, x, y, z, K)

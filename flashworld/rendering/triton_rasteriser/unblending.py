@@ -13,10 +13,11 @@ from flashworld.rendering.triton_rasteriser.blending import (
     load_record,
     locate_tile,
 )
-from flashworld.rendering.triton_rasteriser.geometry import TILE
+from flashworld.rendering.triton_rasteriser.geometry import TILE_WIDTH, side_by_side
+from flashworld.rendering.triton_rasteriser.projection import RECORD
 
 GRADIENTS = tl.constexpr(10)
-"""Red, green, blue, depth; the sums over pixels of g, g dx, g dy, g dx^2, g dx dy, g dy^2.
+"""Numbers of a pair's gradient: red, green, blue, depth; sums over pixels of g, g dx, g dy, g dx^2, g dx dy, g dy^2.
 
 g is alpha times the loss's gradient with respect to alpha.
 """
@@ -30,14 +31,14 @@ def _load_pixels(values, view, plane, pixel, inside):
 @triton.jit(do_not_specialize=["first_view", "first_row", "num_rows", "height", "width"])
 def unblend_kernel(
     records, bounds, pairs, owners, first_view, first_row, num_rows, height, width,
-    colour, alpha, depth, v_colour, v_alpha, v_depth, sums,
+    colour, alpha, depth, v_colour, v_alpha, v_depth, sums, TILE_HEIGHT: tl.constexpr,
 ):  # fmt: skip
     """Write the gradients of every pair that was blended to its row of `sums`, [pairs, 10].
 
     A pixel starts with the loss's gradient times its final values and takes away what each record added. So it knows
     what is still to come from behind: that, divided by 1 - alpha, is what the record takes from those.
     """
-    view, column, row = locate_tile(first_view, first_row, num_rows, width)
+    view, column, row = locate_tile(first_view, first_row, num_rows, width, TILE_HEIGHT)
     inside = (column < width) & (row < height)
     x, y = column + 0.5, row + 0.5
     plane, pixel = height * width, row * width + column
@@ -64,19 +65,19 @@ def unblend_kernel(
                 pair_after_next = tl.load(pairs + tl.minimum(k + 2, last - 1))
                 value, dx, dy = alpha_of(values, x, y)
                 after = tl.fma(light, -value, light)
-                weight = tl.where(after > MIN_LIGHT, light * value, 0.0)
+                value = tl.where(after > MIN_LIGHT, value, 0.0)
+                weight = light * value
                 shade = v_r * values[6] + v_g * values[7] + v_b * values[8] + v_d * values[9]
                 behind -= weight * shade
-                # The cap of alpha lets no gradient through; nor do pixels that had ended, or that it does not reach.
-                free = (weight > 0.0) & (value < MAX_ALPHA)
-                g = tl.where(free, weight * shade - behind * value / (1.0 - value), 0.0)
+                # The cap of alpha lets no gradient through.
+                g = tl.where(value < MAX_ALPHA, weight * shade - behind * (value / (1.0 - value)), 0.0)
                 at = sums + pair * GRADIENTS
                 tl.store(at, _total(weight * v_r))
                 tl.store(at + 1, _total(weight * v_g))
                 tl.store(at + 2, _total(weight * v_b))
                 tl.store(at + 3, _total(weight * v_d))
                 in_column, first, second = tl.sum(g, axis=0), tl.sum(g * dy, axis=0), tl.sum(g * dy * dy, axis=0)
-                along = tl.reshape(dx, (TILE,))
+                along = tl.reshape(dx, (TILE_WIDTH,))
                 tl.store(at + 4, tl.sum(in_column, axis=0))
                 tl.store(at + 5, tl.sum(in_column * along, axis=0))
                 tl.store(at + 6, tl.sum(first, axis=0))
@@ -95,19 +96,32 @@ def _total(values):
 
 
 @triton.jit(do_not_specialize=["num"])
-def gather_kernel(first_pairs, counts, num, sums, gradients, BLOCK: tl.constexpr):
-    """Add up each record's pairs, in their order, to a column of `gradients`, [10, records]."""
-    record = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside = record < num
-    first = tl.load(first_pairs + record, mask=inside, other=0).to(tl.int64)
-    count = tl.load(counts + record, mask=inside, other=0)
+def gather_kernel(records, order, ends, num, sums, gradients, BLOCK: tl.constexpr):
+    """Add up each record's pairs, in their order, to its row of `gradients`, [records, 12], of which 10 are used.
+
+    `records` and `ends` are in the order of depth, `gradients` in that before.
+    """
+    place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = place < num
+    start = tl.load(ends + place - 1, mask=inside & (place > 0), other=0)
+    count = tl.load(ends + place, mask=inside, other=0) - start
     totals = ()
     for _ in tl.static_range(GRADIENTS):
         totals += (tl.zeros([BLOCK], tl.float32),)
     for k in range(tl.max(count, axis=0)):
+        row = sums + (start + k).to(tl.int64) * GRADIENTS
         added = ()
         for n in tl.static_range(GRADIENTS):
-            added += (totals[n] + tl.load(sums + (first + k) * GRADIENTS + n, mask=k < count, other=0.0),)
+            added += (totals[n] + tl.load(row + n, mask=k < count, other=0.0),)
         totals = added
-    for n in tl.static_range(GRADIENTS):
-        tl.store(gradients + n * num.to(tl.int64) + record, totals[n], mask=inside)
+    v_colour = ()
+    for n in tl.static_range(3):  # a colour floored at 0 takes no gradient
+        colour = tl.load(records + place * RECORD + 8 + n, mask=inside, other=0.0)
+        v_colour += (tl.where(colour > 0.0, totals[n], 0.0),)
+    zero = tl.zeros([BLOCK], tl.float32)
+    column = tl.arange(0, 4)[None, :]
+    mask = inside[:, None] & (column >= 0)
+    at = gradients + tl.load(order + place, mask=inside, other=0).to(tl.int32)[:, None] * RECORD + column
+    tl.store(at, side_by_side(v_colour[0], v_colour[1], v_colour[2], totals[3], BLOCK), mask=mask)
+    tl.store(at + 4, side_by_side(totals[4], totals[5], totals[6], totals[7], BLOCK), mask=mask)
+    tl.store(at + 8, side_by_side(totals[8], totals[9], zero, zero, BLOCK), mask=mask)
