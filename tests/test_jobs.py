@@ -13,13 +13,13 @@ import torch
 from PIL import Image
 from studio_setup import FRAMES, body, picture, until
 
-from flashworld.errors import BackendError, RequestError
+from flashworld.errors import BackendError, FormatError, RequestError
 from flashworld.formats import inspect, load
 from flashworld.gaussians import Gaussians
 from flashworld.generation import generate, read_record
-from flashworld.jobs import Job, Limits, Maker, NoJobError, NotNowError, QueueFullError, Workshop
+from flashworld.jobs import Job, Limits, Maker, NoJobError, NoRoomError, NotNowError, QueueFullError, Workshop
 from flashworld.jobs.crew import Crew
-from flashworld.jobs.failures import OUT_OF_MEMORY
+from flashworld.jobs.failures import OUT_OF_MEMORY, in_words
 from flashworld.jobs.job import Amounts, JobProgress, is_id, new_id
 from flashworld.jobs.ledger import Ledger
 from flashworld.jobs.outlook import expected_ends
@@ -164,6 +164,31 @@ def test_a_failed_job_says_why_without_telling_of_the_machine(shop, tmp_path, mo
     assert str(tmp_path) not in failed.error
     making.with_name("moved").rmdir()
     assert ended(shop, shop.requeue(job.id)).state == "completed"
+
+
+def test_the_errors_of_a_job_name_no_folder():
+    told = [
+        in_words(FormatError("Cannot write /home/me/data/jobs/x/scene.ply: no space left on device; make room.")),
+        in_words(FormatError(r"C:\\Users\\me\\data\\scene.ply: damaged")),
+        in_words(RequestError(["resolution: 3/4 was given, or w/h"])),
+        in_words(OSError(28, "No space left", "/home/me/data")),
+    ]
+    assert told[0] == "Cannot write scene.ply: no space left on device; make room."
+    assert told[1] == "scene.ply: damaged"
+    assert told[2] == "resolution: 3/4 was given, or w/h"
+    assert "/home" not in told[3]
+
+
+def test_a_disk_that_takes_no_request_is_told_without_its_place(shop, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(NoRoomError) as refused:
+        shop.submit(A_REQUEST)
+    assert str(tmp_path) not in str(refused.value)
+    assert shop.page(10) == []
+    assert not list((tmp_path / "studio/jobs").iterdir())
 
 
 def test_closing_interrupts_what_runs_and_keeps_what_waits(tmp_path, maker):

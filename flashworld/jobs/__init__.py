@@ -1,6 +1,15 @@
 """Scenes made one after the other for many askers: records, queue, workers. Read `flashworld.jobs.workshop` first."""
 
-from flashworld.jobs.job import Amounts, Job, JobError, JobProgress, NoJobError, NotNowError, QueueFullError
+from flashworld.jobs.job import (
+    Amounts,
+    Job,
+    JobError,
+    JobProgress,
+    NoJobError,
+    NoRoomError,
+    NotNowError,
+    QueueFullError,
+)
 from flashworld.jobs.limits import Limits
 from flashworld.jobs.making import Maker
 from flashworld.jobs.workshop import Workshop
@@ -13,6 +22,7 @@ __all__ = [
     "Limits",
     "Maker",
     "NoJobError",
+    "NoRoomError",
     "NotNowError",
     "QueueFullError",
     "Workshop",

@@ -127,7 +127,7 @@ class Crew:
             give_up(self._ledger, self._shelf, job, "interrupted" if self._closing.is_set() else "cancelled")
         except Exception as error:  # whatever a model, a driver or a disk may raise ends one job, not the worker
             log.exception("Job %s failed.", job.id)
-            give_up(self._ledger, self._shelf, job, "failed", in_words(error, str(self._shelf.place)))
+            give_up(self._ledger, self._shelf, job, "failed", in_words(error))
         else:
             return True
         return False

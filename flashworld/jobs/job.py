@@ -30,6 +30,10 @@ class NotNowError(JobError):
     """The job's state does not allow it."""
 
 
+class NoRoomError(JobError):
+    """The disk does not take what has to be kept."""
+
+
 class QueueFullError(JobError):
     """No more jobs are taken at present. `mine` tells that this client alone has too many waiting."""
 

@@ -33,11 +33,6 @@ class Shelf:
     def __init__(self, folder: Path):
         self._folder = make_folder(folder)
 
-    @property
-    def place(self) -> Path:
-        """The folder that holds those of the jobs."""
-        return self._folder
-
     def keep_request(self, job_id: str, text: str) -> int:
         """Store what was asked for; return its size in bytes."""
         path = make_folder(self._of(job_id)) / "request.json"

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from flashworld.errors import FormatError
 from flashworld.jobs.crew import Crew
 from flashworld.jobs.folder_lock import FolderLock
 from flashworld.jobs.housekeeping import existing, recover, remove, sweep
@@ -26,19 +27,21 @@ from flashworld.jobs.job import (
     JobProgress,
     JobStatus,
     NoJobError,
+    NoRoomError,
     NotNowError,
     QueueFullError,
     new_id,
 )
 from flashworld.jobs.ledger import Ledger
 from flashworld.jobs.limits import Limits
+from flashworld.jobs.looking import see
 from flashworld.jobs.making import Maker
 from flashworld.jobs.news import Listener, Message, News
 from flashworld.jobs.outlook import expected_ends
 from flashworld.jobs.pace import Pace
 from flashworld.jobs.shelf import Shelf
 from flashworld.publish import make_folder
-from flashworld.request import SceneRequest
+from flashworld.request import SceneRequest, parse_request
 
 log = logging.getLogger(__name__)
 
@@ -94,13 +97,14 @@ class Workshop:
 
         Raises:
             QueueFullError: Too many wait already.
+            NoRoomError: The disk does not take the request.
             RequestError: More than this machine can hold.
         """
         plan = self.makers[0].plan(request, exact_size)
         self._check_room(client)
         job_id = new_id()
-        size = self._shelf.keep_request(job_id, request.to_json())
         try:
+            size = self._shelf.keep_request(job_id, request.to_json())
             # Once more, and now nobody can come between: many may have passed the first look together.
             with self._ledger.transaction():
                 self._check_room(client)
@@ -117,8 +121,11 @@ class Workshop:
                     filmed=plan.amounts.filmed,
                     bytes=size,
                 )
-        except BaseException:
+        except BaseException as error:
             self._shelf.remove(job_id)
+            if isinstance(error, FormatError):  # its text names the place, which is nobody's business
+                log.exception("A request could not be kept.")
+                raise NoRoomError("The server's disk takes no more. Delete old results, or try later.") from None
             raise
         self._announce_work(job_id)
         return job
@@ -222,6 +229,11 @@ class Workshop:
     def preview(self, job_id: str, step: int) -> Path:
         """The light scene after a step."""
         return self._shelf.existing_preview(self.job(job_id).id, step)
+
+    def frame(self, job_id: str, index: int, width: int | None = None) -> bytes:
+        """A PNG of a completed scene from the camera of one of its frames."""
+        scene = self.file(job_id, "ply")
+        return see(scene, parse_request(self.request(job_id)), index, width)
 
     def listen(self) -> Listener:
         """Hear of all changes: messages `job` (a `JobStatus`), `removed` (an id), `queue` (statuses that wait)."""

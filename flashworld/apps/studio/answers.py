@@ -8,7 +8,7 @@ from flask import Flask, json, jsonify
 from werkzeug.exceptions import HTTPException
 
 from flashworld.errors import FlashWorldError, RequestError
-from flashworld.jobs import JobError, NoJobError, NotNowError, QueueFullError
+from flashworld.jobs import JobError, NoJobError, NoRoomError, NotNowError, QueueFullError
 from flashworld.jobs.job import JobStatus
 from flashworld.jobs.news import Message
 
@@ -99,6 +99,8 @@ def _status_of(error: FlashWorldError) -> tuple[int, dict[str, str]]:
         return 404, {}
     if isinstance(error, NotNowError):
         return 409, {}
+    if isinstance(error, NoRoomError):
+        return 503, {}
     if isinstance(error, QueueFullError):
         return (429 if error.mine else 503), {"Retry-After": str(RETRY_SECONDS)}
     assert not isinstance(error, JobError)

@@ -68,15 +68,20 @@ def _stream(
     if not free.acquire(blocking=False):
         abort(503, "Too many streams are open: poll /api/jobs instead.")
     listener = workshop.listen()
-    gone = request.environ.get("waitress.client_disconnected", lambda: False)
-    response = Response(_texts(listener, first(), wanted, ends, gone), mimetype="text/event-stream")
-    response.headers["X-Accel-Buffering"] = "no"
 
-    @response.call_on_close
     def leave() -> None:
         workshop.leave(listener)
         free.release()
 
+    gone = request.environ.get("waitress.client_disconnected", lambda: False)
+    try:
+        # Asked after the listening began, so nothing falls in between.
+        texts = _texts(listener, first(), wanted, ends, gone)
+    except BaseException:
+        leave()
+        raise
+    response = Response(texts, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    response.call_on_close(leave)
     return response
 
 

@@ -75,6 +75,11 @@ def blueprint(workshop: Workshop) -> Blueprint:
     def preview(job_id: str, step: int) -> Response:
         return send_file(workshop.preview(job_id, step), MIME["spz"], max_age=0)
 
+    @routes.get("/<job_id>/frames/<int:index>.png")
+    def frame(job_id: str, index: int) -> Response:
+        width = bodies.whole_number("width", None, 16, 1280)
+        return Response(workshop.frame(job_id, index, width), mimetype="image/png")
+
     assert set(MIME) == set(FILES)
     return routes
 

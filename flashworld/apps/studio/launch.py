@@ -1,6 +1,8 @@
 """`python app.py`: reads the options, loads the models, starts the workers and the server."""
 
 import logging
+import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +10,7 @@ import click
 
 from flashworld.apps.cli.options import chosen_model, model_options
 from flashworld.apps.cli.progress import progress_bars
-from flashworld.errors import FlashWorldError
+from flashworld.errors import BackendError, FlashWorldError
 
 if TYPE_CHECKING:
     from flashworld.jobs import Maker
@@ -71,7 +73,8 @@ def _run(options: dict[str, Any]) -> None:
     makers = _makers(options)
     limits = Limits(keep_seconds=options["keep_days"] * 86400, keep_bytes=int(options["keep_gb"] * 1e9))
     workshop = Workshop(options["cache_dir"], makers, limits)
-    settings = Settings(options["token"], tuple(options["cors"]), hosts=(options["host"],))
+    own_name = socket.gethostname().lower()
+    settings = Settings(options["token"], tuple(options["cors"]), (options["host"], own_name, f"{own_name}.local"))
     try:
         workshop.start()
         serve(
@@ -87,8 +90,6 @@ def _run(options: dict[str, Any]) -> None:
 
 def _makers(options: dict[str, Any]) -> "list[Maker]":
     """As many models as jobs may run at once, spread over the devices."""
-    import os
-
     import torch
 
     from flashworld.jobs import Maker
@@ -98,11 +99,12 @@ def _makers(options: dict[str, Any]) -> "list[Maker]":
     if devices[0] in (None, "cpu") and not torch.cuda.is_available():
         # Together they use each core once; more threads would only wait for one another.
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // number))
-    makers = []
-    with progress_bars() as report:
-        for index in range(number):
-            model = chosen_model(options | {"device": devices[index % len(devices)]}, report)
-            makers.append(Maker(model))
+    try:
+        with progress_bars() as report:
+            places = [devices[index % len(devices)] for index in range(number)]
+            makers = [Maker(chosen_model(options | {"device": device}, report)) for device in places]
+    except torch.cuda.OutOfMemoryError:
+        raise BackendError(f"The GPU has no room for {number} models: lower --max-concurrent.") from None
     model = makers[0].model
     trained = "" if model.trained else click.style(" (untrained: its scenes look like noise)", fg="yellow")
     click.echo(f"Model {model.name}{trained} on {model.device}, {number} at once.")

@@ -16,7 +16,7 @@ WORDS = {
     413: "The body is too large.",
     416: "The file has no such range.",
     429: "Too many of this client's jobs wait.",
-    503: "The queue, or the number of streams, is full.",
+    503: "The queue, the disk or the number of streams is full.",
 }
 EVERYWHERE = (401, 403)
 BODY = (400, 413)
@@ -127,7 +127,18 @@ def _files() -> dict[str, Any]:
     for operation in (file, preview):
         whole = operation["responses"]["200"]
         operation["responses"]["206"] = whole | {"description": "The range that was asked for"}
+    index = JOB_ID | {"index": _whole(0, 2**31)}
+    frame = _operation(
+        "frame",
+        "The scene from one of its cameras",
+        "image/png",
+        400,
+        404,
+        path=index,
+        query={"width": _whole(16, 1280)},
+    )
     return {
+        "/api/jobs/{job_id}/frames/{index}.png": {"get": frame},
         "/api/jobs/{job_id}/files/{kind}": {"get": file},
         "/api/jobs/{job_id}/previews/{step}": {"get": preview},
     }

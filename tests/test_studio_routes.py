@@ -1,0 +1,203 @@
+"""Our own routes: jobs, files, paths, machine, page."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from studio_setup import FRAMES, HEIGHT, WIDTH, body, camera, picture, until
+
+from flashworld.apps.studio.application import create_app
+from flashworld.apps.studio.events import MAX_STREAMS
+from flashworld.cameras.files import read_path
+from flashworld.cameras.templates import TEMPLATES, make_path
+from flashworld.cameras.views import to_path
+from flashworld.formats import to_uint8
+from flashworld.generation import generate
+from flashworld.jobs import Workshop
+from flashworld.request import parse_request
+
+STREAM = {"Accept": "text/event-stream"}
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory, maker):
+    workshop = Workshop(tmp_path_factory.mktemp("studio"), [maker])
+    workshop.start()
+    yield workshop
+    workshop.close()
+
+
+@pytest.fixture(scope="module")
+def client(shop):
+    return create_app(shop).test_client()
+
+
+@pytest.fixture(scope="module")
+def done(client):
+    """A completed job."""
+    job = client.post("/api/jobs", json=body(name="Haus am See", image_prompt=picture())).json
+    return until(lambda: (now := client.get(f"/api/jobs/{job['id']}").json)["finished_at"] and now)
+
+
+def test_a_completed_job_tells_all_of_itself(client, done):
+    assert (done["state"], done["error"], done["name"], done["has_image"]) == ("completed", None, "Haus am See", True)
+    assert done["resolution"] == [FRAMES, HEIGHT, WIDTH]
+    assert done["progress"]["fraction"] == 1
+    for kind, file in done["files"].items():
+        answer = client.get(file["url"])
+        assert len(answer.data) == file["bytes"]
+        assert answer.headers["Content-Disposition"].startswith("attachment; filename=Haus-am-See.")
+        assert not client.get(f"{file['url']}?inline=1").headers["Content-Disposition"].startswith("attachment"), kind
+
+
+def test_a_file_comes_in_ranges_and_only_once(client, done):
+    url = done["files"]["mp4"]["url"] + "?inline=1"
+    whole = client.get(url)
+    part = client.get(url, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.data) == (206, whole.data[10:20])
+    assert client.get(url, headers={"Range": "bytes=999999999-"}).status_code == 416
+    assert client.get(url, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
+
+
+def test_the_request_is_given_back_as_it_came(client, done):
+    assert client.get(f"/api/jobs/{done['id']}/request").json == body(image_prompt=picture())
+
+
+def test_pages_of_the_history_are_in_order_and_complete(client, done):
+    ids = [client.post("/api/jobs", json=body()).json["id"] for _ in range(4)]
+    for job_id in ids:
+        client.post(f"/api/jobs/{job_id}/cancel")
+    seen, before = [], ""
+    while before is not None:
+        page = client.get(f"/api/jobs?limit=2{before and '&before=' + before}").json
+        assert len(page["jobs"]) <= 2
+        seen += [job["id"] for job in page["jobs"]]
+        before = page["next"]
+    assert seen == [*reversed(ids), done["id"]]
+
+
+def test_renaming_and_deleting(client):
+    job_id = client.post("/api/jobs", json=body()).json["id"]
+    client.post(f"/api/jobs/{job_id}/cancel")
+    assert client.patch(f"/api/jobs/{job_id}", json={"name": "New"}).json["name"] == "New"
+    until(lambda: client.get(f"/api/jobs/{job_id}").json["finished_at"])
+    assert client.delete(f"/api/jobs/{job_id}").status_code == 200
+    assert client.get(f"/api/jobs/{job_id}").status_code == 404
+    assert client.delete(f"/api/jobs/{job_id}").status_code == 404
+
+
+def test_the_scene_is_seen_by_the_server_as_by_the_library(client, done, maker):
+    scene = generate(parse_request(body(image_prompt=picture())), maker.model)
+    expected = to_uint8(scene.render().colour[1]).astype(int)
+    answer = client.get(f"/api/jobs/{done['id']}/frames/1.png")
+    seen = np.asarray(Image.open(io.BytesIO(answer.data))).astype(int)
+    assert seen.shape == (HEIGHT, WIDTH, 3)
+    assert np.abs(seen - expected).max() <= 4, "the file leaves out what nobody sees"
+    small = client.get(f"/api/jobs/{done['id']}/frames/1.png?width=48")
+    assert Image.open(io.BytesIO(small.data)).size == (48, 32)
+    assert client.get(f"/api/jobs/{done['id']}/frames/{FRAMES}.png").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_a_stream_that_ends_makes_room_for_the_next(client, done, method):
+    for _ in range(MAX_STREAMS + 5):
+        answer = getattr(client, method)(f"/api/jobs/{done['id']}/events", headers=STREAM)
+        assert answer.status_code == 200
+        answer.close()
+    assert client.get("/api/jobs/00000000-0000-4000-8000-000000000000/events", headers=STREAM).status_code == 404
+
+
+def test_too_many_streams_are_refused_in_words(shop):
+    client = create_app(shop).test_client()
+    streams = [client.get("/api/events", headers=STREAM, buffered=False) for _ in range(MAX_STREAMS)]
+    assert {stream.status_code for stream in streams} == {200}
+    refused = client.get("/api/events", headers=STREAM)
+    assert (refused.status_code, "poll" in refused.json["error"]) == (503, True)
+    for stream in streams:
+        stream.close()
+    reopened = client.get("/api/events", headers=STREAM, buffered=False)
+    assert reopened.status_code == 200
+    reopened.close()
+
+
+def test_templates_are_the_cores(client):
+    told = client.get("/api/templates").json["templates"]
+    assert [template["name"] for template in told] == list(TEMPLATES)
+    assert all(template["least"] <= template["default"] <= template["most"] for template in told)
+
+
+def test_a_template_is_the_cores_path(client):
+    wish = {"template": "orbit-left", "amount": 30, "frames": 5, "fov_degrees": 60, "resolution": [5, 480, 704]}
+    told = client.post("/api/paths/template", json=wish).json["cameras"]
+    ours = to_path(make_path("orbit-left", 30, 5, 60, 480, 704), 480, 704)
+    assert told == [view.model_dump(mode="json") for view in ours.cameras]
+
+
+def test_a_template_goes_on_from_a_camera(client):
+    start = camera(position=[1, 2, 3], quaternion=[0, 1, 0, 0])
+    wish = {"template": "forward", "amount": 2, "frames": 4, "start": start, "resolution": [3, HEIGHT, WIDTH]}
+    cameras = client.post("/api/paths/template", json=wish).json["cameras"]
+    assert [view["position"] for view in cameras] == [[1, 2, 3.5], [1, 2, 4], [1, 2, 4.5], [1, 2, 5]]
+    assert {view["fx"] for view in cameras} == {80}
+
+
+def test_a_check_tells_what_the_model_will_see(client):
+    sparse = {"cameras": [camera(), camera(position=[0, 0, -1])], "resolution": [5, HEIGHT, WIDTH]}
+    checked = client.post("/api/paths/check", json=sparse).json
+    assert [view["position"][2] for view in checked["cameras"]] == [0, -0.25, -0.5, -0.75, -1]
+    assert checked["warnings"] == []
+    about = camera(quaternion=[0, 0, 1, 0])
+    warned = client.post("/api/paths/check", json=sparse | {"cameras": [camera(), about]}).json["warnings"]
+    assert {warning["kind"] for warning in warned} == {"rotation", "overlap"}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (EXAMPLES / "requests").glob("*.json")))
+def test_published_requests_are_imported_with_all_they_say(client, name):
+    text = (EXAMPLES / "requests" / name).read_bytes()
+    given = json.loads(text)
+    told = client.post("/api/paths/import", data=text, content_type="application/octet-stream").json
+    assert len(told["cameras"]) == len(given["cameras"])
+    assert told["resolution"] == given["resolution"]
+    assert told["image_index"] == given.get("image_index", 0)
+    assert told["has_image"] == bool(given.get("image_prompt"))
+
+
+@pytest.mark.parametrize("kind", ["flashworld", "nerfstudio", "colmap"])
+def test_a_path_comes_back_from_each_of_its_files(client, kind, tmp_path):
+    sent = {"cameras": body()["cameras"], "resolution": [FRAMES, HEIGHT, WIDTH]}
+    file = client.post(f"/api/paths/export?format={kind}", json=sent)
+    assert file.headers["Content-Disposition"].startswith("attachment")
+    if kind == "colmap":
+        zipfile.ZipFile(io.BytesIO(file.data)).extractall(tmp_path)
+        assert len(read_path(tmp_path)) == FRAMES
+    told = client.post(f"/api/paths/import?height={HEIGHT}&width={WIDTH}", data=file.data).json
+    for view, given in zip(told["cameras"], sent["cameras"], strict=True):
+        assert view["position"] == pytest.approx(given["position"], abs=1e-5)
+        assert view["fx"] == pytest.approx(given["fx"], rel=1e-5)
+
+
+def test_the_machine_tells_its_limits_and_offers_what_it_takes(client):
+    machine = client.get("/api/machine").json
+    assert machine["models"][0]["name"] == "tiny"
+    for offer in machine["resolutions"]:
+        frames, height, width = offer["resolution"]
+        assert 1 <= frames <= machine["limits"]["frames"]
+        for side in (height, width):
+            assert machine["limits"]["sides"]["least"] <= side <= machine["limits"]["sides"]["most"]
+            assert side % machine["limits"]["sides"]["multiple"] == 0
+
+
+def test_the_page_and_its_files_are_served(client):
+    page = client.get("/")
+    assert page.status_code == 200
+    assert page.mimetype == "text/html"
+    for path in ("/static/web/view.js", "/static/studio/api.js"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert "javascript" in answer.mimetype
+        assert client.get(path, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
