@@ -17,9 +17,10 @@ from torch import nn
 from flashworld.apps.cli import flashworld
 from flashworld.cameras import Cameras
 from flashworld.errors import WeightsError
-from flashworld.training import autoencoder, dual, lift
+from flashworld.training import autoencoder, dual, lift, targets
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_checkpoint, read_result, write_checkpoint, write_result
+from flashworld.training.components import Components
 from flashworld.training.data import SeenWorld, cast_together, in_order, windows
 from flashworld.training.measures import pooled_psnr, psnr, ssim
 from flashworld.training.pictures import pink_noise, varied
@@ -222,19 +223,46 @@ def batch(worlds: list[SeenWorld]) -> SceneBatch:
 
 
 def test_the_autoencoder_learns_fixed_pictures(pupil: Pupil, worlds: list[SeenWorld]):
-    autoencoder.task(pupil, RECIPE.autoencoder, lambda _: iter(()), worlds, torch.device("cpu"))
+    autoencoder.task(pupil, RECIPE.autoencoder, lambda _: iter(worlds), worlds, torch.device("cpu"))
     optimiser = torch.optim.AdamW([p for p in pupil.parameters() if p.requires_grad], 3e-3)
     pictures = worlds[0].rgb[:2].float() / 127.5 - 1
     values = []
     for step in range(40):
         losses = autoencoder.autoencoder_losses(
-            pupil, pictures, torch.Generator().manual_seed(step), RECIPE.autoencoder
+            pupil, pictures, None, torch.Generator().manual_seed(step), RECIPE.autoencoder
         )
         optimiser.zero_grad()
         losses["loss"].backward()
         optimiser.step()
         values.append(losses["charbonnier"].item())
     assert sum(values[-3:]) < 0.5 * sum(values[:3])
+
+
+def test_linear_codes_are_standard_and_give_back_what_they_can(worlds: list[SeenWorld]):
+    pictures = torch.cat([world.rgb for world in worlds]).float() / 127.5 - 1
+    some, all_ = (Components.of(pictures, num) for num in (24, 96))
+    codes = some.codes(pictures)
+    torch.testing.assert_close(codes.mean(dim=(0, 2, 3)), torch.zeros(24), atol=1e-4, rtol=0)
+    flat = codes.movedim(1, -1).flatten(0, 2)
+    torch.testing.assert_close(flat.T @ flat / len(flat), torch.eye(24), atol=1e-3, rtol=0)
+    # Of 96 cells 96 components say everything; of 24 what is left out is what the others would say.
+    torch.testing.assert_close(all_.pictures(all_.codes(pictures)), pictures, atol=1e-3, rtol=0)
+    lost = (some.pictures(codes) - pictures).square().sum() / len(flat)
+    assert lost.item() == pytest.approx(all_.deviations[24:].square().sum().item(), rel=1e-3)
+
+
+def test_taught_codes_move_detail_into_latents_and_pictures(pupil: Pupil, worlds: list[SeenWorld]):
+    """The gradient reaches the decoder through codes even where the encoder says nothing at all."""
+    autoencoder.task(pupil, RECIPE.autoencoder, lambda _: iter(worlds), worlds, torch.device("cpu"))
+    pupil.vae.quant_conv.weight.data.zero_()
+    pictures = worlds[0].rgb.float() / 127.5 - 1
+    components = Components.of(pictures, 48)
+    losses = autoencoder.autoencoder_losses(
+        pupil, pictures, components.codes(pictures), torch.Generator().manual_seed(0), RECIPE.autoencoder
+    )
+    losses["loss"].backward()
+    assert pupil.vae.quant_conv.weight.grad is not None
+    assert losses["codes"].item() == pytest.approx(components.codes(pictures).square().mean().item(), rel=1e-4)
 
 
 def test_the_decoder_of_scenes_decodes_pictures_where_features_are_zero(pupil: Pupil):
@@ -290,10 +318,12 @@ def test_the_latent_scale_makes_latents_standard(pupil: Pupil, worlds: list[Seen
 def test_the_distance_loss_is_least_at_the_truth():
     truth = torch.rand(1, 1, 4, 6, generator=torch.Generator().manual_seed(0)).add(1).repeat_interleave(2, dim=-2)
     best = truth[:, :, ::2].unflatten(-1, (-1, 2))
-    assert lift.distance_loss(best, truth) == 0
+    assert targets.distance_loss(best, truth) == 0
     for factor in (0.9, 1.1):
-        assert lift.distance_loss(best * factor, truth).item() == pytest.approx(abs(torch.tensor(factor).log().item()))
-    assert torch.equal(lift.picture_of_distances(best), truth)
+        assert targets.distance_loss(best * factor, truth).item() == pytest.approx(
+            abs(torch.tensor(factor).log().item())
+        )
+    assert torch.equal(targets.picture_of_distances(best), truth)
 
 
 def scene_at(distance: torch.Tensor, pupil: Pupil, seen: SceneBatch):
@@ -303,7 +333,7 @@ def scene_at(distance: torch.Tensor, pupil: Pupil, seen: SceneBatch):
         scenes = gaussians_of(
             pupil, replace(predict(pupil, given, given.clean, torch.ones(2)), latents=given.clean), seen.cameras
         )
-    far = lift.distances(scenes, seen)
+    far = targets.distances(scenes, seen)
     wanted = distance.unflatten(-2, (-1, 2))[..., 0, :].unflatten(-1, (-1, 2))
     share = (wanted / far).permute(0, 1, 4, 2, 3).flatten(1)
     return replace(scenes, means=scenes.means * share[..., None])
@@ -314,20 +344,20 @@ def test_distances_of_a_scene_are_those_of_its_gaussians(pupil: Pupil, batch: Sc
     seen = batch.views(1)
     moved = scene_at(seen.distance, pupil, seen)
     # The rows of a patch differ, so the loss is not zero; but nothing nearer or farther is better.
-    here = lift.distance_loss(lift.distances(moved, seen), seen.distance)
+    here = targets.distance_loss(targets.distances(moved, seen), seen.distance)
     for factor in (0.97, 1.03):
-        other = lift.distance_loss(factor * lift.distances(moved, seen), seen.distance)
+        other = targets.distance_loss(factor * targets.distances(moved, seen), seen.distance)
         assert here < other
 
 
 def test_what_the_first_view_sees_is_seen_first(batch: SceneBatch):
     again = Cameras.from_vectors(batch.cameras.vectors()[:, [0, 0]])
     same = replace(batch, rgb=batch.rgb[:, [0, 0]], distance=batch.distance[:, [0, 0]], cameras=again)
-    assert dual.seen_first(same)[:, 1].mean() > 0.999
+    assert targets.seen_first(same)[:, 1].mean() > 0.999
     turned = torch.tensor([0.0, 0.0, 1.0, 0.0]).expand_as(again.quaternions)
     quaternions = torch.stack([again.quaternions[:, 0], turned[:, 0]], dim=1)
     behind = replace(same, cameras=replace(again, quaternions=quaternions))
-    assert dual.seen_first(behind)[:, 1].sum() == 0
+    assert targets.seen_first(behind)[:, 1].sum() == 0
 
 
 def test_both_modes_and_the_lift_learn_a_fixed_batch(pupil: Pupil, batch: SceneBatch):

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from flashworld.training.components import Components
 from flashworld.training.data import SeenWorld, windows
+from flashworld.training.draws import normal
 from flashworld.training.measures import psnr, sheet
 from flashworld.training.pictures import varied
 from flashworld.training.pupil import Pupil, computing_short
@@ -15,7 +18,7 @@ from flashworld.training.trainer import Plan, Task
 
 EPSILON = 1e-3
 """Where Charbonnier's loss turns from quadratic to linear, in picture values."""
-START_LOG_VARIANCE = -4.0
+START_LOG_VARIANCE = -6.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,12 @@ class AutoencoderStage:
     renew: int
     gradient_weight: float = 0.3
     kl_weight: float = 1e-4
+    taught: float = 0.5
+    """Share of the training in which linear codes are taught: half of a batch is decoded from them."""
+    code_weight: float = 0.1
+    """Of the mean square difference between latents and linear codes, so long."""
+    examples: int = 32
+    """Worlds from which the linear codes are made."""
     held_out: int = 16
     """Worlds that are scored."""
 
@@ -42,15 +51,18 @@ def task(
     if not any(p.requires_grad for p in pupil.parameters()):
         _begin(pupil)
     truth = torch.stack([world.rgb[0] for world in held_out]).to(device).float() / 127.5 - 1
+    examples = torch.cat([world.rgb for world in islice(worlds(0), stage.examples)]).to(device).float() / 127.5 - 1
+    components = Components.of(examples, pupil.config.autoencoder.z_dim)
 
     def batches(step: int) -> Iterator[list[SeenWorld]]:
         return windows(worlds, step, stage.renew, stage.window)
 
-    def losses(window: list[SeenWorld], generator: torch.Generator, _progress: float) -> dict[str, Tensor]:
-        views = [view for world in window for view in world.rgb]
-        chosen = torch.randint(len(views), (stage.plan.batch,), generator=generator).tolist()
-        pictures = varied(torch.stack([views[i] for i in chosen]).to(device), generator)
-        return autoencoder_losses(pupil, pictures, generator, stage)
+    def losses(window: list[SeenWorld], generator: torch.Generator, progress: float) -> dict[str, Tensor]:
+        views = len(window[0].rgb)
+        chosen = torch.randint(views * len(window), (stage.plan.batch,), generator=generator).tolist()
+        pictures = varied(torch.stack([window[i // views].rgb[i % views] for i in chosen]).to(device), generator)
+        codes = components.codes(pictures) if progress < stage.taught else None
+        return autoencoder_losses(pupil, pictures, codes, generator, stage)
 
     def score() -> tuple[dict[str, float], Image.Image]:
         mean = pupil.vae.moments(truth).chunk(2, dim=1)[0]
@@ -70,24 +82,32 @@ def _begin(pupil: Pupil) -> None:
 
 
 def autoencoder_losses(
-    pupil: Pupil, pictures: Tensor, generator: torch.Generator, stage: AutoencoderStage
+    pupil: Pupil, pictures: Tensor, codes: Tensor | None, generator: torch.Generator, stage: AutoencoderStage
 ) -> dict[str, Tensor]:
-    """Charbonnier's loss, the L1 loss of horizontal and vertical differences, and the KL divergence from N(0, 1)."""
+    """Charbonnier's loss, the L1 loss of horizontal and vertical differences, and the KL divergence from N(0, 1).
+
+    With linear `codes`, half of the pictures are decoded from these, and latents are to be like them.
+    """
     with computing_short(pictures.device):
         mean, log_variance = pupil.vae.moments(pictures).chunk(2, dim=1)
         log_variance = log_variance.clamp(-30, 20)
-        noise = torch.randn(mean.shape, generator=generator).to(mean)
-        decoded = pupil.decode_pictures(mean + torch.exp(0.5 * log_variance) * noise).float()
+        noise = normal(mean.shape, generator, mean.device).to(mean)
+        latents = mean + torch.exp(0.5 * log_variance) * noise
+        if codes is not None:
+            half = len(codes) // 2
+            latents = torch.cat([codes[:half], latents[half:]])
+        decoded = pupil.decode_pictures(latents).float()
     difference = decoded - pictures
-    charbonnier = (difference.square() + EPSILON**2).sqrt().mean()
-    gradient = difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
-    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-    return {
-        "loss": charbonnier + stage.gradient_weight * gradient + stage.kl_weight * kl,
-        "charbonnier": charbonnier,
-        "gradient_l1": gradient,
-        "kl": kl,
+    losses = {
+        "charbonnier": (difference.square() + EPSILON**2).sqrt().mean(),
+        "gradient_l1": difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean(),
+        "kl": 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean(),
     }
+    loss = losses["charbonnier"] + stage.gradient_weight * losses["gradient_l1"] + stage.kl_weight * losses["kl"]
+    if codes is not None:
+        losses["codes"] = (mean - codes).square().mean()
+        loss = loss + stage.code_weight * losses["codes"]
+    return {"loss": loss, **losses}
 
 
 @torch.no_grad()

@@ -15,18 +15,28 @@ from PIL import Image
 from torch import Tensor
 
 from flashworld.cameras import Cameras
-from flashworld.cameras.rays import cast_rays
 from flashworld.denoising import Schedule
 from flashworld.gaussians import Gaussians
 from flashworld.training.data import SeenWorld, windows
-from flashworld.training.lift import distance_loss, distances, is_from_autoencoder
+from flashworld.training.draws import normal
+from flashworld.training.lift import is_from_autoencoder, weighted
 from flashworld.training.measures import pooled_psnr, psnr, sheet, ssim
 from flashworld.training.pupil import Pupil
 from flashworld.training.scenes import Known, Prediction, SceneBatch, gaussians_of, known, predict, render_batch, spread
+from flashworld.training.targets import colour_loss, distance_loss, distances, opacity_loss, size_loss
 from flashworld.training.trainer import Plan, Task
 
-BEHIND = 1.05
-"""A point is hidden if it is this many times as far as what the first view sees in its direction."""
+WEIGHTS = {
+    "latents": 0.5,
+    "first_log_distance": 0.5,
+    "log_distance": 0.5,
+    "colour": 2.0,
+    "size": 0.1,
+    "opacity": 0.3,
+    "render": 2.0,
+    "novel": 2.0,
+}
+"""Of the losses of scenes."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +54,10 @@ class DualStage:
     """Of the feedback: the previous step's pictures are rendered and encoded, as the loop does, not its latents."""
     image_drop: float = 0.25
     text_drop: float = 0.15
-    latent_weight: float = 0.5
-    depth_weight: float = 0.5
-    render_weight: float = 1.0
-    novel_weight: float = 1.0
-    ramp: float = 0.3
-    """Share of the training over which the loss of novel views grows to its weight."""
-    opacity_weight: float = 0.2
+    render_from: float = 0.6
+    """Share of the training before which nothing is rendered: with distances still weak, blur serves pictures best."""
+    rendered: int = 8
+    """Scenes of a batch whose pictures are compared; rendering costs most."""
     decoder_rate: float = 0.3
     held_out: int = 16
 
@@ -92,7 +99,7 @@ def multiview_losses(
     given = known(pupil, batch, generator, stage.image_drop, stage.text_drop)
     uniform, shift = torch.rand(len(given.clean), generator=generator).to(given.clean), pupil.config.shift
     sigma = shift * uniform / (1 + (shift - 1) * uniform)
-    noise = torch.randn(given.clean.shape, generator=generator).to(given.clean)
+    noise = normal(given.clean.shape, generator, given.clean.device)
     found = predict(pupil, given, _noised(given.clean, noise, sigma), sigma)
     velocity = (found.velocity - (noise - given.clean)).square().mean()
     return {"loss": velocity, "velocity": velocity}
@@ -104,25 +111,23 @@ def scene_losses(
     """Losses of scenes at one step of generation, which all scenes of a batch share."""
     seen = batch.views(num_views)
     given = known(pupil, seen, generator, stage.image_drop, stage.text_drop)
-    found = predict(pupil, given, *_at_a_step(pupil, given, seen, generator, stage))
+    renders = progress >= stage.render_from
+    found = predict(pupil, given, *_at_a_step(pupil, given, seen, generator, stage, renders))
     scenes = gaussians_of(pupil, found, seen.cameras)
-    shown, novel = _supervised(batch, num_views, generator)
+    far = distances(scenes, seen)
     losses = {
         "latents": (found.latents - given.clean).square().mean(),
-        "log_distance": distance_loss(distances(scenes, seen), seen.distance),
-        "render": _render_loss(scenes, shown),
-        "novel": _render_loss(scenes, novel),
+        "first_log_distance": distance_loss(far[:, :1], seen.distance[:, :1]),
+        "log_distance": distance_loss(far, seen.distance),
+        "colour": colour_loss(scenes, seen),
+        "size": size_loss(scenes, seen),
         "opacity": opacity_loss(scenes, seen),
     }
-    weights = {
-        "latents": stage.latent_weight,
-        "log_distance": stage.depth_weight,
-        "render": stage.render_weight,
-        "novel": stage.novel_weight * min(1.0, progress / stage.ramp),
-        "opacity": stage.opacity_weight,
-    }
-    total = sum((weights[name] * value for name, value in losses.items()), torch.zeros((), device=batch.rgb.device))
-    return {"loss": total, **losses}
+    if renders:
+        few = slice(stage.rendered)
+        shown, novel = _supervised(batch.scenes(few), num_views, generator)
+        losses |= {"render": _render_loss(scenes[few], shown), "novel": _render_loss(scenes[few], novel)}
+    return {"loss": weighted(losses, WEIGHTS), **losses}
 
 
 def _noised(clean: Tensor, noise: Tensor, sigma: Float[Tensor, " b"]) -> Tensor:
@@ -130,12 +135,12 @@ def _noised(clean: Tensor, noise: Tensor, sigma: Float[Tensor, " b"]) -> Tensor:
 
 
 def _at_a_step(
-    pupil: Pupil, given: Known, seen: SceneBatch, generator: torch.Generator, stage: DualStage
+    pupil: Pupil, given: Known, seen: SceneBatch, generator: torch.Generator, stage: DualStage, may_render: bool
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Noisy latents, their level and feedback, as some step of generation would meet them."""
     sigmas = Schedule.flow(pupil.config.denoising_steps, pupil.config.shift).sigmas
     step = int(torch.randint(len(sigmas), (), generator=generator))
-    noises = [torch.randn(given.clean.shape, generator=generator).to(given.clean) for _ in range(2)]
+    noises = [normal(given.clean.shape, generator, given.clean.device) for _ in range(2)]
     feeds, renders = torch.rand(2, generator=generator) < torch.tensor([stage.feedback_share, stage.rendered_share])
     level = given.clean.new_full((len(given.clean),), sigmas[step])
     if step == 0 or not feeds:
@@ -143,7 +148,7 @@ def _at_a_step(
     with torch.no_grad():
         before = torch.full_like(level, sigmas[step - 1])
         previous = predict(pupil, given, _noised(given.clean, noises[1], before), before)
-        latents = encode_scenes(pupil, previous, seen) if renders else previous.latents
+        latents = encode_scenes(pupil, previous, seen) if renders and may_render else previous.latents
     return _noised(latents, noises[0], level), level, torch.cat([previous.features, latents], dim=1)
 
 
@@ -174,35 +179,6 @@ def _render_loss(scenes: Gaussians, batch: SceneBatch) -> Tensor:
     return (render_batch(scenes, batch.cameras, *batch.rgb.shape[-2:]) - batch.rgb).abs().mean()
 
 
-def opacity_loss(scenes: Gaussians, seen: SceneBatch) -> Float[Tensor, ""]:
-    """Mean difference of opacities from what they should be: opaque, but clear where the first view sees already.
-
-    Views lie upon each other; without this their average is fog.
-    """
-    target = torch.cat([torch.ones_like(seen.distance[:, :1]), 1 - seen_first(seen)[:, 1:]], dim=1)
-    cells = rearrange(target, "b v (h row) (w p) -> b (v p h w) row", row=2, p=2).mean(-1)
-    return (scenes.opacities - cells).abs().mean()
-
-
-@torch.no_grad()
-def seen_first(seen: SceneBatch) -> Float[Tensor, "b v H W"]:
-    """1 where what a pixel shows is seen by the first view too, else 0. Follows from true distances."""
-    height, width = seen.distance.shape[-2:]
-    origins, directions = cast_rays(seen.cameras, height, width)
-    points = origins + seen.distance[..., None] * directions
-    first = Cameras.from_vectors(seen.cameras.vectors()[:, :1])
-    apart = points - first.positions[:, :, None, None]
-    x, y, z = torch.einsum("bvhwi,bvij->bvhwj", apart, first.rotations.expand(-1, points.shape[1], -1, -1)).unbind(-1)
-    fx, fy, cx, cy = first.intrinsics[..., None, None].unbind(2)
-    ahead = (-z).clamp(min=1e-4)
-    right, down = fx * x / ahead + cx, cy - fy * y / ahead
-    inside = (z < -1e-4) & (right > 0) & (right < 1) & (down > 0) & (down < 1)
-    grid = torch.stack([2 * right - 1, 2 * down - 1], dim=-1).flatten(1, 2)
-    surface = torch.nn.functional.grid_sample(seen.distance[:, :1], grid, mode="nearest", align_corners=False)
-    near = apart.norm(dim=-1) <= BEHIND * surface.view_as(seen.distance)
-    return (inside & near).float()
-
-
 def _score(pupil: Pupil, truth: SceneBatch, num_views: int) -> tuple[dict[str, float], Image.Image]:
     """Scores of the whole generation, against repeating the picture."""
     scenes = generate_batch(pupil, truth.views(num_views), torch.Generator().manual_seed(0))
@@ -225,7 +201,7 @@ def generate_batch(pupil: Pupil, seen: SceneBatch, generator: torch.Generator) -
     feedback, clean = None, torch.zeros_like(given.clean)
     for step, sigma in enumerate(sigmas):
         level = clean.new_full((len(clean),), sigma)
-        noise = torch.randn(clean.shape, generator=generator).to(clean)
+        noise = normal(clean.shape, generator, clean.device)
         found = predict(pupil, given, _noised(clean, noise, level), level, feedback)
         if step + 1 < len(sigmas):
             clean = encode_scenes(pupil, found, seen)

@@ -7,20 +7,29 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from flashworld.denoising import Schedule
-from flashworld.gaussians import Gaussians
 from flashworld.training.data import SeenWorld, windows
+from flashworld.training.draws import normal
 from flashworld.training.measures import psnr, relative_error, sheet
 from flashworld.training.pupil import Pupil
 from flashworld.training.scenes import SceneBatch, gaussians_of, known, predict, render_batch, spread
+from flashworld.training.targets import (
+    colour_loss,
+    distance_loss,
+    distances,
+    opacity_loss,
+    picture_of_distances,
+    size_loss,
+)
 from flashworld.training.trainer import Plan, Task
 from flashworld.training.worlds import SKY_DISTANCE
 
+WEIGHTS = {"log_distance": 1.0, "colour": 2.0, "size": 0.1, "opacity": 0.2, "velocity": 0.3}
+"""Of the losses. Colours count most: a picture's errors are small numbers beside those of logarithms."""
 USUAL_DISTANCE = 2.5
 """Median distance of every world's first view: what can be said without looking."""
 
@@ -32,9 +41,6 @@ class LiftStage:
     plan: Plan
     window: int
     renew: int
-    depth_weight: float = 1.0
-    render_weight: float = 1.0
-    velocity_weight: float = 0.3
     decoder_rate: float = 0.3
     """Learning rate of the convolutions that come from the autoencoder, as a share: a full one wrecks them."""
     text_drop: float = 0.15
@@ -81,42 +87,30 @@ def lift_losses(pupil: Pupil, batch: SceneBatch, generator: torch.Generator, sta
     given = known(pupil, batch, generator, text_drop=stage.text_drop)
     levels = torch.tensor(Schedule.flow(pupil.config.denoising_steps, pupil.config.shift).sigmas)
     sigma = levels[torch.randint(len(levels), (len(given.clean),), generator=generator)].to(given.clean)
-    noise = torch.randn(given.clean.shape, generator=generator).to(given.clean)
+    noise = normal(given.clean.shape, generator, given.clean.device)
     noisy = spread(sigma) * noise + (1 - spread(sigma)) * given.clean
     found = predict(pupil, given, noisy, sigma)
     scenes = gaussians_of(pupil, found, batch.cameras)
-    height, width = batch.rgb.shape[-2:]
-    depth = distance_loss(distances(scenes, batch), batch.distance)
-    rendering = (render_batch(scenes, batch.cameras, height, width) - batch.rgb).abs().mean()
-    velocity = (found.velocity - (noise - given.clean)).square().mean()
-    loss = stage.depth_weight * depth + stage.render_weight * rendering + stage.velocity_weight * velocity
-    return {"loss": loss, "log_distance": depth, "render": rendering, "velocity": velocity}
+    losses = {
+        "log_distance": distance_loss(distances(scenes, batch), batch.distance),
+        "colour": colour_loss(scenes, batch),
+        "size": size_loss(scenes, batch),
+        "opacity": opacity_loss(scenes, batch),
+        "velocity": (found.velocity - (noise - given.clean)).square().mean(),
+    }
+    return {"loss": weighted(losses, WEIGHTS), **losses}
 
 
-def distances(scenes: Gaussians, batch: SceneBatch) -> Float[Tensor, "b v h p w"]:
-    """How far each Gaussian of each view is from its camera; p w is the picture's column at full resolution."""
-    views, (height, width) = batch.rgb.shape[1], batch.rgb.shape[-2:]
-    means = rearrange(scenes.means, "b (v p h w) c -> b v h w p c", v=views, h=height // 2, w=width // 2)
-    origins = rearrange(batch.cameras.positions, "b v c -> b v 1 1 1 c")
-    return (means - origins).norm(dim=-1)
-
-
-def distance_loss(found: Float[Tensor, "b v h w p"], truth: Float[Tensor, "b v H W"]) -> Float[Tensor, ""]:
-    """Mean difference of logarithms. Each Gaussian stands for two pixels, one above the other: the best is between."""
-    pixels = rearrange(truth, "b v (h row) (w p) -> b v h w p row", row=2, p=2)
-    return (found.clamp(min=1e-3).log()[..., None] - pixels.log()).abs().mean()
-
-
-def picture_of_distances(found: Float[Tensor, "b v h w p"]) -> Float[Tensor, "b v H W"]:
-    """Each Gaussian's distance at the pixels for which it stands."""
-    return rearrange(found, "b v h w p -> b v h (w p)").repeat_interleave(2, dim=-2)
+def weighted(losses: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
+    """The sum of losses times their weights."""
+    return torch.stack([weights[name] * value for name, value in losses.items()]).sum()
 
 
 def _score(pupil: Pupil, truth: SceneBatch) -> tuple[dict[str, float], Image.Image]:
     """Scores of the first denoising step, which sees nothing but noise and the picture."""
     generator = torch.Generator().manual_seed(0)
     given = known(pupil, truth, generator)
-    noise = torch.randn(given.clean.shape, generator=generator).to(given.clean)
+    noise = normal(given.clean.shape, generator, given.clean.device)
     found = predict(pupil, given, noise, noise.new_ones(len(noise)))
     scenes = gaussians_of(pupil, found, truth.cameras)
     pictures = render_batch(scenes, truth.cameras, *truth.rgb.shape[-2:])

@@ -5,7 +5,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-NOISE_SHARE = 0.08
+from flashworld.training.draws import normal
+
+TORN_SHARE = 0.2
 MOSAIC_SHARE = 0.25
 MIXED_SHARE = 0.5
 
@@ -14,17 +16,30 @@ def varied(views: UInt8[Tensor, "n 3 height width"], generator: torch.Generator)
     """A picture with values -1 to 1 of each view, on the device of `views`.
 
     Each is mirrored or not and zoomed in up to three times; some are four views in one, half have their colours mixed,
-    a few are replaced by noise whose power falls with frequency as in photographs.
+    some are torn along noise whose power falls with frequency as in photographs, and overlaid with it.
     """
     num, _, height, width = views.shape
     pictures = _zoomed(views.float() / 127.5 - 1, generator)
     pictures = _mosaics(pictures, generator)
     pictures = _colours_mixed(pictures, generator)
-    noisy = (torch.rand(num, generator=generator) < NOISE_SHARE).nonzero().squeeze(1)
-    if len(noisy):
-        noise = pink_noise(len(noisy), height, width, generator).to(views.device)
-        pictures = pictures.index_copy(0, noisy.to(views.device), noise)
+    torn = (torch.rand(num, generator=generator) < TORN_SHARE).nonzero().squeeze(1)
+    if len(torn):
+        noise = pink_noise(len(torn), height, width, generator, views.device)
+        pictures = pictures.index_copy(0, torn.to(views.device), _torn(pictures, torn, noise))
     return pictures.clamp(-1, 1)
+
+
+def _torn(pictures: Tensor, which: Tensor, noise: Tensor) -> Tensor:
+    """Some pictures as collages with their neighbours in the batch, torn along the noise, which also lies on them.
+
+    Worlds have straight edges and clean surfaces; photographs have coasts at every scale, and texture on everything. A
+    third of these pictures is noise alone.
+    """
+    here = pictures[which.to(pictures.device)]
+    there = pictures[((which + 1) % len(pictures)).to(pictures.device)].flip(-2)
+    torn = torch.where(noise[:, :1] > 0, here, there) + 0.3 * noise.roll((len(noise) + 1) // 2, 0)
+    alone = torch.arange(len(noise), device=noise.device) % 3 == 0
+    return torch.where(alone[:, None, None, None], noise, torn)
 
 
 def _zoomed(pictures: Tensor, generator: torch.Generator) -> Tensor:
@@ -58,11 +73,14 @@ def _colours_mixed(pictures: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(chosen[:, None, None, None], mixed, pictures)
 
 
-def pink_noise(num: int, height: int, width: int, generator: torch.Generator) -> Float[Tensor, "num 3 height width"]:
+def pink_noise(
+    num: int, height: int, width: int, generator: torch.Generator, device: torch.device | str = "cpu"
+) -> Float[Tensor, "num 3 height width"]:
     """Noise of amplitude 1/f, with partly shared colour channels; standard deviation about 0.4."""
-    white = torch.randn(num, 3, height, width, generator=generator)
+    white = normal((num, 3, height, width), generator, device)
     white = white + 1.5 * white[:, :1]
-    rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None, :]
+    rows, columns = (f(n, device=device) for f, n in ((torch.fft.fftfreq, height), (torch.fft.rfftfreq, width)))
+    rows, columns = rows[:, None], columns[None, :]
     frequency = torch.hypot(rows, columns).clamp(min=1 / max(height, width))
     noise = torch.fft.irfft2(torch.fft.rfft2(white) / frequency, s=(height, width))
     return 0.4 * noise / noise.std(dim=(1, 2, 3), keepdim=True)

@@ -5,6 +5,7 @@ Networks compute short on CUDA; rays and Gaussians stay in float32.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from einops import rearrange
@@ -16,6 +17,7 @@ from flashworld.gaussians import Gaussians
 from flashworld.models.text import NUM_TOKENS, PREFIX, Umt5TextEncoder, byte_tokenizer
 from flashworld.rendering import render
 from flashworld.training.data import SeenWorld
+from flashworld.training.draws import normal
 from flashworld.training.pupil import Pupil, computing_short
 
 
@@ -44,6 +46,11 @@ class SceneBatch:
         cameras = Cameras.from_vectors(self.cameras.vectors()[:, :num_views])
         return SceneBatch(self.rgb[:, :num_views], self.distance[:, :num_views], cameras, self.captions)
 
+    def scenes(self, some: slice) -> "SceneBatch":
+        """Some of the worlds."""
+        cameras = Cameras.from_vectors(self.cameras.vectors()[some])
+        return SceneBatch(self.rgb[some], self.distance[some], cameras, self.captions[some])
+
 
 @dataclass(frozen=True)
 class Known:
@@ -63,7 +70,7 @@ def known(
     device = batch.rgb.device
     with torch.no_grad(), computing_short(device):
         posterior = pupil.vae(rearrange(batch.rgb, "b v c H W -> (b v) c H W") * 2 - 1)
-    noise = torch.randn(posterior.mean.shape, generator=generator).to(device)
+    noise = normal(posterior.mean.shape, generator, device)
     clean = rearrange(posterior.sample(noise), "(b v) z h w -> b z v h w", b=num)
     shown = torch.zeros(num, 1, views, 1, 1, device=device)
     shown[:, :, 0] = (torch.rand(num, 1, 1, 1, generator=generator) >= image_drop).float().to(device)
@@ -75,16 +82,18 @@ def known(
 
 
 def _text(pupil: Pupil, captions: list[str], device: torch.device) -> Float[Tensor, "b l d"]:
-    tokens = byte_tokenizer()(
-        [PREFIX + caption for caption in captions],
-        padding="max_length",
-        max_length=NUM_TOKENS,
-        truncation=True,
-        return_tensors="pt",
-    )
-    encoder = Umt5TextEncoder(byte_tokenizer(), pupil.text_encoder)
+    tokens, mask = (torch.stack(rows) for rows in zip(*map(_tokens, captions), strict=True))
     with computing_short(device):
-        return encoder.embed(tokens["input_ids"], tokens["attention_mask"])
+        return Umt5TextEncoder(byte_tokenizer(), pupil.text_encoder).embed(tokens, mask)
+
+
+@lru_cache(maxsize=4096)
+def _tokens(caption: str) -> tuple[Tensor, Tensor]:
+    """Tokens of a caption and their mask; worlds come again and again, and a batch of captions takes 36 ms."""
+    tokens = byte_tokenizer()(
+        PREFIX + caption, padding="max_length", max_length=NUM_TOKENS, truncation=True, return_tensors="pt"
+    )
+    return tokens["input_ids"][0], tokens["attention_mask"][0]
 
 
 @dataclass(frozen=True)

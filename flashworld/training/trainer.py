@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from flashworld.training.checkpoints import read_checkpoint, write_checkpoint
 
@@ -168,8 +169,8 @@ def _step(state: TrainingState, task: Task[B], plan: Plan, batch: B) -> Mapping[
 def average_in(state: TrainingState, keep: float) -> None:
     """Move the running averages towards the parameters: `keep * average + (1 - keep) * parameter`."""
     parameters = state.trained()
-    for name, average in state.average.items():
-        average.lerp_(parameters[name], 1 - keep)
+    move = get_ema_multi_avg_fn(keep)
+    move(list(state.average.values()), [parameters[name] for name in state.average], None)
 
 
 @contextmanager
