@@ -10,7 +10,7 @@ weights, and each call of `generate_on_gpu` runs in a process of its own in whic
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from flashworld.apps.gradio import zerogpu  # before torch
@@ -33,8 +33,8 @@ MODEL, PLAN = load_chosen(SETTINGS)
 
 
 @zerogpu.on_gpu(duration=lambda order, _folder: duration(order.workload))
-def generate_on_gpu(order: Order, folder: str) -> Iterator[Told]:
-    """Make a scene and leave it in `folder`. The model is this program's; everything else crosses the border pickled."""
+def generate_on_gpu(order: Order, folder: str) -> Generator[Told, None, None]:
+    """Make a scene and leave it in `folder`. The model is this program's; everything else comes and goes pickled."""
     yield from work_on(MODEL, order, folder)
 
 

@@ -7,6 +7,7 @@ but that there was one.
 from typing import Any
 
 import gradio as gr
+from gradio.events import api
 
 from flashworld.apps.gradio.order import picture_of, take_order
 from flashworld.apps.gradio.serving import Finished, Ready, Service, serve, summary
@@ -18,7 +19,7 @@ Picture = dict | str | None
 def offer(service: Service, **queue: Any) -> None:
     """Add the endpoints to the page that is being built; `queue` says how they line up."""
 
-    def generate_scene(
+    def generate_scene(  # noqa: D417 - `request` comes from Gradio
         image_prompt: Picture,
         text_prompt: str,
         camera_json: str | dict,
@@ -38,7 +39,7 @@ def offer(service: Service, **queue: Any) -> None:
         files, message = _scene(service, request, image_prompt, text_prompt, camera_json, resolution)
         return files.get("ply"), message
 
-    def generate_scene_with_options(
+    def generate_scene_with_options(  # noqa: D417
         image_prompt: Picture,
         text_prompt: str,
         camera_json: str | dict,
@@ -63,8 +64,8 @@ def offer(service: Service, **queue: Any) -> None:
         files, message = _scene(service, request, image_prompt, text_prompt, camera_json, resolution, **options)
         return files.get("ply"), message, files.get("spz"), files.get("mp4"), files.get("record")
 
-    gr.api(generate_scene, api_name="generate_scene", **queue)
-    gr.api(generate_scene_with_options, api_name="generate_scene_with_options", **queue)
+    api(generate_scene, api_name="generate_scene", **queue)
+    api(generate_scene_with_options, api_name="generate_scene_with_options", **queue)
 
 
 def _scene(

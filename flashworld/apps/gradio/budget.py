@@ -29,7 +29,7 @@ ZEROGPU = Card(
     fp8_product=True,
     matrix_rate=94 * 1024 * 2.3e9,
 )
-"""What a call gets by default: half of the 188 multiprocessors; 1024 operations each in a cycle, as the card's data sheet."""
+"""What a call gets by default: half of 188 multiprocessors, 1024 operations each in a cycle (the card's data sheet)."""
 
 START_SECONDS = 3.0
 """Of a worker that is new: a process, CUDA, the weights' way to the GPU."""
@@ -79,12 +79,8 @@ def check_fits(work: Workload) -> None:
         return
     remedy = next((words for lighter, words in _lighter(work) if seconds_for(lighter) <= MOST_SECONDS), None)
     advice = f"It fits with {remedy}." if remedy else "Ask for fewer frames and a lower resolution."
-    raise RequestError(
-        [
-            f"resolution: this scene needs about {math.ceil(seconds_for(work))} seconds of GPU, and one call has at "
-            f"most {MOST_SECONDS}. {advice}"
-        ]
-    )
+    needed = f"resolution: this scene needs about {math.ceil(seconds_for(work))} seconds of GPU"
+    raise RequestError([f"{needed}, and one call has at most {MOST_SECONDS}. {advice}"])
 
 
 def _lighter(work: Workload) -> Iterator[tuple[Workload, str]]:

@@ -102,5 +102,6 @@ def _frustum(points: list[list[float]], colour: str, strong: bool) -> str:
     width, opacity = ("1.8", "1") if strong else ("1", "0.55")
     return (
         f'<g stroke="{colour}" stroke-width="{width}" opacity="{opacity}">'
-        f'<polygon points="{" ".join(corners)}" fill="{colour}" fill-opacity="0.16"/><path d="{edges}" fill="none"/></g>'
+        f'<polygon points="{" ".join(corners)}" fill="{colour}" fill-opacity="0.16"/>'
+        f'<path d="{edges}" fill="none"/></g>'
     )

@@ -25,16 +25,6 @@ SIZES = {
 FIRST_MOVEMENT = "orbit-left"
 
 
-class Picture(gr.Image):
-    """A picture whose file is handed on unopened: it is judged with the rest of the order, in words."""
-
-    is_template = True
-
-    def preprocess(self, payload: Any) -> str | None:
-        """The place of the uploaded file, which Gradio has checked to be one."""
-        return None if payload is None else payload.path
-
-
 @dataclass(frozen=True)
 class Inputs:
     """What a visitor can say."""
@@ -139,7 +129,7 @@ _PICKER: dict[str, Any] = {
 
 
 def _prompts() -> tuple[gr.Image, gr.Textbox]:
-    picture = Picture(
+    picture = gr.Image(
         label="Picture",
         type="filepath",
         image_mode=None,
@@ -148,6 +138,7 @@ def _prompts() -> tuple[gr.Image, gr.Textbox]:
         elem_id="fw-picture",
         **plain(gr.Image),
     )
+    picture.preprocess = _unopened
     prompt = gr.Textbox(
         label="Sentence (beside a picture, or without one)",
         placeholder="A quiet Japanese garden with a pond and stone lanterns in autumn",
@@ -156,6 +147,11 @@ def _prompts() -> tuple[gr.Image, gr.Textbox]:
         elem_id="fw-prompt",
     )
     return picture, prompt
+
+
+def _unopened(payload: Any) -> str | None:
+    """Where Gradio has stored an uploaded picture; it is judged with the rest of the order, in words."""
+    return None if payload is None else payload.path
 
 
 def _path(paths: list[ReadyPath]) -> tuple[PathTools, gr.Code]:
@@ -173,7 +169,7 @@ def _path(paths: list[ReadyPath]) -> tuple[PathTools, gr.Code]:
                 movement, amount, fov, easing = _movement()
             with gr.Tab("File"):
                 file = gr.File(
-                    label="Our JSON, a request or record, nerfstudio's transforms.json, COLMAP's cameras.txt + images.txt",
+                    label="Our JSON, a record, nerfstudio's transforms.json, COLMAP's cameras.txt with images.txt",
                     file_count="multiple",
                     file_types=[".json", ".txt"],
                     height=150,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio import themes
 
 from flashworld.apps.gradio import api, pieces, published
 from flashworld.apps.gradio.budget import MOST_FRAMES, duration
@@ -35,7 +36,7 @@ def build(service: Service) -> tuple[gr.Blocks, dict[str, Any]]:
     gr.set_static_paths([pieces.WEB, EXAMPLES, drawings])
     paths = ready_paths(drawings)
     shown = examples(drawings)
-    theme = gr.themes.Default(
+    theme = themes.Default(
         primary_hue="blue", secondary_hue="emerald", neutral_hue="slate", radius_size="lg", font=FONTS, font_mono=MONO
     )
     blocks, style = blocks_with_style(

@@ -97,7 +97,7 @@ def cost(seconds: int) -> str:
 
 
 def view(files: dict[str, Path]) -> str:
-    """The 3D view of a result in a frame of its own: the scene, where it is seen from, and the picture if there is one."""
+    """The 3D view of a result in a frame of its own: the scene, where it is seen from, and its picture if any."""
     page = _served(WEB / "viewer.html")
     # Relative to the viewer's own address, so that it holds behind any proxy's prefix.
     up = "../" * page.count("/")

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import gradio as gr
+from gradio.events import api
 
 from flashworld.apps.gradio.api import visitor_of
 from flashworld.apps.gradio.order import order_for
@@ -21,7 +22,7 @@ from flashworld.request.parsing import read_json
 def offer(service: Service, **queue: Any) -> None:
     """Add the three endpoints to the page that is being built."""
 
-    def gradio_generate(request_json: str, request: gr.Request) -> str:
+    def gradio_generate(request_json: str, request: gr.Request) -> str:  # noqa: D417 - `request` comes from Gradio
         """Make a scene from a request of the published release, and return where its SPZ is.
 
         Args:
@@ -55,9 +56,9 @@ def offer(service: Service, **queue: Any) -> None:
         """
         service.shelf.remove(file_id)
 
-    gr.api(gradio_generate, api_name="gradio_generate", **queue)
-    gr.api(download_file, api_name="download_file", queue=False)
-    gr.api(gradio_delete, api_name="gradio_delete", queue=False)
+    api(gradio_generate, api_name="gradio_generate", **queue)
+    api(download_file, api_name="download_file", queue=False)
+    api(gradio_delete, api_name="gradio_delete", queue=False)
 
 
 def _read(text: Any) -> SceneRequest:

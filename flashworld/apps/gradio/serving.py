@@ -1,7 +1,7 @@
 """From an order to files on the shelf: the GPU call, then everything that needs no GPU, told as it happens."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from flashworld.formats import write_video
 from flashworld.generation import Scene
 from flashworld.request import decode_picture, fit, sample
 
-OnGpu = Callable[[Order, str], Iterator[Told]]
+OnGpu = Callable[[Order, str], Generator[Told, None, None]]
 
 VIDEO_FPS = 24
 
@@ -127,7 +127,8 @@ def summary(finished: Finished) -> str:
     untrained = "" if record.trained else " (untrained: its scenes look like coloured fog)"
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in record.seconds.items())
     return (
-        f"{finished.gaussians_written:,} Gaussians from {frames} views of {height}x{width}, seed {record.request.seed}. "
+        f"{finished.gaussians_written:,} Gaussians from {frames} views of {height}x{width}, "
+        f"seed {record.request.seed}. "
         f"{finished.gpu_seconds:.1f} s for the scene ({stages}), {finished.file_seconds:.1f} s for its files. "
         f"Model {record.model}{untrained} on {record.device}, rasteriser {record.rasteriser}."
     )

@@ -93,7 +93,7 @@ class Shelf:
         return names
 
     def tidy(self) -> None:
-        """Remove what is too old, a visitor's oldest beyond their share, then the oldest while the shelf is too full."""
+        """Remove what is too old, what exceeds a visitor's share, and the oldest while the shelf is too full."""
         now = time.time()
         with self._lock:
             free = [place for place in self._places.values() if place.id not in self._busy]

@@ -69,7 +69,7 @@ TROUBLES = (
 UNKNOWN = Trouble(
     "Anything else",
     re.compile("(?!)"),
-    "Something went wrong on our side and has been noted: try again, and if it happens twice, with another seed or path.",
+    "Something went wrong on our side and has been noted: try again, and the second time with another seed or path.",
 )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio import themes
 
 _BLOCKS = inspect.signature(gr.Blocks.__init__).parameters
 _CLICK = inspect.signature(gr.Button.click).parameters
@@ -13,7 +14,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"} if "api_visibility" in _
 """For events that belong to the page and are no part of the API."""
 
 
-def blocks_with_style(title: str, theme: gr.themes.Base, css: Path, **options: Any) -> tuple[gr.Blocks, dict[str, Any]]:
+def blocks_with_style(title: str, theme: themes.Base, css: Path, **options: Any) -> tuple[gr.Blocks, dict[str, Any]]:
     """A page of a theme, and what `launch` needs for it: Gradio 5 takes the style at once, Gradio 6 at launch."""
     style = {"theme": theme, "css_paths": [css]}
     if "theme" in _BLOCKS:

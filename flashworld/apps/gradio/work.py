@@ -4,7 +4,7 @@ On ZeroGPU this runs in a process of its own that ends at any moment. So everyth
 be pickled, large results wait in files, and what needs no GPU (PLY, SPZ, video) happens after it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -44,7 +44,7 @@ class Failed:
 Told = Progress | Delivered | Failed
 
 
-def work_on(model: Model, order: Order, folder: str) -> Iterator[Told]:
+def work_on(model: Model, order: Order, folder: str) -> Generator[Told, None, None]:
     """Make an order and leave it in `folder`; tell the progress, then `Delivered` or `Failed`."""
     try:
         yield from _make(model, order, Path(folder))

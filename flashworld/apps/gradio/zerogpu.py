@@ -5,27 +5,24 @@ Import this before torch: on ZeroGPU `spaces` has to be there first.
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import Any
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+HAS_SPACES = find_spec("spaces") is not None
 
-if find_spec("spaces") is not None:
+if HAS_SPACES:
     import spaces
+    from spaces.config import Config
 
-    def on_gpu(duration: Callable[..., int]) -> Callable[[Function], Function]:
-        """`spaces.GPU`: on ZeroGPU a call runs in a forked process that has a GPU for `duration(*arguments)` seconds."""
-        return spaces.GPU(duration=duration)
 
-    def is_hosted() -> bool:
-        """Whether this program runs on ZeroGPU."""
-        return spaces.config.Config.zero_gpu
+def on_gpu(duration: Callable[..., int]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The decorator for what needs a GPU.
 
-else:
+    On ZeroGPU a call runs in a fork of this process that has a GPU for `duration(*arguments)` seconds. A machine of
+    one's own grants its GPU without a limit, and the function stays as it is.
+    """
+    return spaces.GPU(duration=duration) if HAS_SPACES else lambda function: function
 
-    def on_gpu(duration: Callable[..., int]) -> Callable[[Function], Function]:  # noqa: ARG001 - nobody counts here
-        """A machine of one's own grants its GPU without a limit."""
-        return lambda function: function
 
-    def is_hosted() -> bool:
-        """Whether this program runs on ZeroGPU."""
-        return False
+def is_hosted() -> bool:
+    """Whether this program runs on ZeroGPU."""
+    return HAS_SPACES and Config.zero_gpu

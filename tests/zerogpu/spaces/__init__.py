@@ -15,12 +15,9 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
-
-config = SimpleNamespace(Config=SimpleNamespace(zero_gpu=True))
 
 
 def GPU(duration: Callable[..., int]) -> Callable[[Callable[..., Iterator[Any]]], Callable[..., Iterator[Any]]]:  # noqa: N802
