@@ -15,7 +15,7 @@ export class ApiError extends Error {
 async function send(method, path, body, type = 'application/json') {
   let response;
   try {
-    response = await fetch(path, { method, body, headers: body === undefined ? {} : { 'Content-Type': type } });
+    response = await fetch(path, { method, body, headers: body === undefined || type === null ? {} : { 'Content-Type': type } });
   } catch {
     throw new ApiError('unreachable', 0);
   }
@@ -31,9 +31,17 @@ async function reason(response) {
 const json = async (method, path, body) => (await send(method, path, body === undefined ? body : JSON.stringify(body))).json();
 const job = (id) => `/api/jobs/${encodeURIComponent(id)}`;
 
+/** One file as it is; COLMAP's two as the fields of a form, which brings its own content type. */
+function pathBody(files) {
+  if (files.length === 1) return [files[0], 'application/octet-stream'];
+  const form = new FormData();
+  for (const file of files) form.append(file.name.replace(/\.txt$/i, '').toLowerCase(), file);
+  return [form, null];
+}
+
 export const api = {
   machine: () => json('GET', '/api/machine'),
-  templates: () => json('GET', '/api/templates'),
+  templates: async () => (await json('GET', '/api/templates')).templates,
   jobs: (before = null, limit = 50) => json('GET', `/api/jobs?limit=${limit}${before ? `&before=${encodeURIComponent(before)}` : ''}`),
   job: (id) => json('GET', job(id)),
   submit: (request) => json('POST', '/api/jobs', request),
@@ -44,6 +52,6 @@ export const api = {
   request: (id) => json('GET', `${job(id)}/request`),
   template: (wish) => json('POST', '/api/paths/template', wish),
   check: (path) => json('POST', '/api/paths/check', path),
-  importPath: async (file) => (await send('POST', '/api/paths/import', file, 'application/octet-stream')).json(),
+  importPath: async (files, size) => (await send('POST', `/api/paths/import?height=${size.height}&width=${size.width}`, ...pathBody(files))).json(),
   exportPath: async (path, format) => (await send('POST', `/api/paths/export?format=${format}`, JSON.stringify(path))).blob(),
 };

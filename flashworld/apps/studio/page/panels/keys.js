@@ -1,0 +1,28 @@
+/** The keys that the page knows, as a dialog. */
+
+import { byId, make } from '../elements.js';
+import { t } from '../i18n.js';
+
+const GROUPS = {
+  'help.move': [['W A S D', 'help.wasd'], ['R F', 'help.rf'], ['Q E', 'help.qe'], ['← → ↑ ↓', 'help.arrows'], ['help.drag', 'help.dragText'], ['help.wheel', 'help.wheelText'], ['help.double', 'help.doubleText']],
+  'help.path': [['keys.space', 'help.record'], ['⇧ keys.space', 'help.continuous'], ['P', 'help.play'], ['← →', 'help.strip'], ['Alt ← →', 'help.reorder'], ['Enter', 'help.goto'], ['D', 'help.duplicate'], ['Delete', 'help.delete'], ['Ctrl Z', 'help.undo'], ['Ctrl ⇧ Z', 'help.redo']],
+  'help.rest': [['Ctrl Enter', 'help.generate'], ['T', 'help.templates'], ['H', 'help.home'], ['V', 'help.view'], ['?', 'help.this']],
+};
+
+export function showKeys() {
+  const dialog = byId('keys-dialog');
+  const words = (text) => text.split(' ').map((part) => (/^(keys|help)\./.test(part) ? t(part) : part)).join(' ');
+  const table = make('dl', { class: 'keys-table' });
+  for (const [title, rows] of Object.entries(GROUPS)) {
+    const entries = rows.flatMap(([keys, key]) => [make('dt', {}, keys.startsWith('help.') ? words(keys) : make('kbd', {}, words(keys))), make('dd', {}, t(key))]);
+    dialogPart(table, t(title), entries);
+  }
+  const close = make('button', { type: 'button', autofocus: true, onclick: () => dialog.close() }, t('dialog.close'));
+  dialog.replaceChildren(make('h2', { id: 'keys-title' }, t('app.keys')), table, make('div', { class: 'sheet-foot' }, close));
+  dialog.showModal();
+}
+
+/** A titled part of the table: a list of its own, since a list of terms holds no headings. */
+function dialogPart(table, title, entries) {
+  table.append(make('dt', { class: 'part' }, title), make('dd', { class: 'part' }), ...entries);
+}

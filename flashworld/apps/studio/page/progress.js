@@ -1,0 +1,44 @@
+/** Where a running job is, as bars and words. Pure: what is shown is decided here, drawn elsewhere. */
+
+const WITHIN_A_STEP = ['denoise', 'decode', 'render', 'encode'];
+
+/**
+ * How far each part of a job is, 0 to 1: the preparation, each step, and the files.
+ * @param {{state: string, progress: {stage: string, step: number | null, steps: number, done: number, total: number}, previews: string[]}} job
+ * @returns {number[]}
+ */
+export function partsOf({ state, progress, previews }) {
+  const { stage, step, steps, done, total } = progress;
+  const share = total > 0 ? Math.min(done / total, 1) : 0;
+  const count = Math.max(steps, 1);
+  if (state === 'completed') return Array(count + 2).fill(1);
+  if (state !== 'running') return Array(count + 2).fill(0);
+  if (step !== null && step !== undefined) {
+    const within = (Math.max(WITHIN_A_STEP.indexOf(stage), 0) + share) / WITHIN_A_STEP.length;
+    return [1, ...Array.from({ length: count }, (_, i) => (i < step ? 1 : i === step ? within : 0)), 0];
+  }
+  if (previews.length >= count) return [...Array(count + 1).fill(1), share];
+  const begun = stage === 'waiting' ? 0 : share;
+  return [begun, ...Array.from({ length: count }, (_, i) => (i < previews.length ? 1 : 0)), 0];
+}
+
+/** Seconds that are likely left of a running job, or null. */
+export function secondsLeft({ state, expected_seconds: expected, started_at: started, progress }, now) {
+  if (state !== 'running' || !expected || !started) return null;
+  const byClock = expected - (now - started);
+  const byWork = progress.fraction > 0.05 ? ((now - started) * (1 - progress.fraction)) / progress.fraction : expected;
+  return Math.max(byClock, byWork, 0);
+}
+
+/** Seconds in the largest fitting unit: a word for `t()` and its number. */
+export function rounded(seconds) {
+  if (seconds < 90) return ['time.seconds', Math.max(Math.round(seconds), 1)];
+  return seconds < 5400 ? ['time.minutes', Math.round(seconds / 60)] : ['time.hours', Math.round(seconds / 3600)];
+}
+
+/** A number of bytes, as people read it. */
+export function sized(bytes) {
+  const units = ['B', 'kB', 'MB', 'GB'];
+  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
+  return `${Number((bytes / 1000 ** power).toPrecision(2))} ${units[power]}`;
+}

@@ -1,0 +1,56 @@
+/** What becomes of the watched job, over the view: its steps as bars, and how long it will still take. */
+
+import { byId, make } from '../elements.js';
+import { t } from '../i18n.js';
+import { partsOf, rounded, secondsLeft } from '../progress.js';
+
+/** The bars of a job. */
+export function bars(job) {
+  const parts = partsOf(job);
+  const value = Math.round((100 * parts.reduce((sum, part) => sum + part, 0)) / parts.length);
+  const box = make('div', { class: 'bars', role: 'progressbar', 'aria-label': t('growing.progress'), 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': value });
+  for (const part of parts) {
+    const bar = make('i');
+    bar.style.setProperty('--done', String(part));
+    box.append(bar);
+  }
+  return box;
+}
+
+/** What a job does now, in words. */
+export function doing(job) {
+  const { stage, step, steps } = job.progress;
+  if (job.state === 'queued') return t('job.waiting', { position: job.position });
+  if (job.state !== 'running') return t(`state.${job.state}`);
+  if (step !== null && step !== undefined) return t('job.step', { step: step + 1, steps });
+  return job.previews.length >= steps && steps > 0 ? t('job.files') : t(stage === 'load' ? 'job.load' : 'job.prepare');
+}
+
+/** How long it will still take, in words; empty if nobody knows. */
+export function remaining(job) {
+  const left = job.state === 'queued' ? job.expected_seconds : secondsLeft(job, Date.now() / 1000);
+  if (!left) return '';
+  const [unit, value] = rounded(left);
+  return t(job.state === 'queued' ? 'job.expected' : 'job.left', { time: t(unit, { value }) });
+}
+
+/** @param {import('../state.js').Studio} studio @param {{cancel: (job: any) => void}} actions */
+export function mountGrowing(studio, { cancel }) {
+  const box = byId('growing');
+  return function render() {
+    const { id, step, kind } = studio.shown.get();
+    const job = studio.jobs.get().jobs.find((one) => one.id === id);
+    const active = job && (job.state === 'queued' || job.state === 'running');
+    box.hidden = !active;
+    if (!active) return;
+    const seen = kind === 'preview' ? t('growing.seen', { step: step + 1, steps: job.progress.steps }) : t('growing.soon');
+    const focused = box.contains(document.activeElement);
+    const stop = make('button', { class: 'quiet small', type: 'button', onclick: () => cancel(job) }, t('job.cancel'));
+    box.replaceChildren(
+      make('h3', {}, job.name || t('job.unnamed')), bars(job),
+      make('div', { class: 'row' }, make('span', {}, doing(job)), make('span', {}, remaining(job))),
+      make('div', { class: 'row' }, make('span', { class: 'faint' }, seen), stop),
+    );
+    if (focused) stop.focus();
+  };
+}
