@@ -6,6 +6,7 @@ Run `python -m benchmarks.gpu_rasteriser`; `--json FILE` writes all numbers. Sce
 
 import argparse
 import json
+import re
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
@@ -155,7 +156,10 @@ def passes(scene: Gaussians, num_views: int, backward: bool) -> dict[str, float]
         if backward:
             torch.autograd.grad([views.colour.sum() + views.depth.sum()], [getattr(leaves, part) for part in NAMES])
         torch.cuda.synchronize()
-    times = {event.key[:60]: event.self_device_time_total / 1e3 for event in profile.key_averages()}
+    times: dict[str, float] = {}
+    for event in profile.key_averages():
+        name = re.sub(r"<.*|\(.*\)|void ", "", event.key).split("::")[-1] or event.key
+        times[name] = times.get(name, 0.0) + event.self_device_time_total / 1e3
     return dict(sorted(times.items(), key=lambda item: -item[1])[:14])
 
 

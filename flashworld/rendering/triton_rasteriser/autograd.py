@@ -1,6 +1,5 @@
 """The Triton rasteriser as one differentiable torch operation over all views."""
 
-import dataclasses
 import importlib.util
 import os
 import shutil
@@ -82,7 +81,7 @@ class _Render(torch.autograd.Function):
     ) -> Outputs:
         from flashworld.rendering.triton_rasteriser import passes
 
-        views = passes.Views(cameras, height, width, near, far, passes.TILE_HEIGHT)
+        views = passes.Views(cameras, height, width, near, far)
         images = passes.Images(
             cameras.new_empty(len(cameras), 3, height, width),
             cameras.new_empty(len(cameras), height, width),
@@ -90,7 +89,7 @@ class _Render(torch.autograd.Function):
         )
         with torch.no_grad(), torch.cuda.device_of(cameras):
             passes.render(passes.Scene(*scene), views, background, images)
-        ctx.views = dataclasses.replace(views, tile_height=passes.BACKWARD_TILE_HEIGHT)
+        ctx.views = views
         outputs = (images.colour, images.alpha, images.depth)
         ctx.save_for_backward(*scene, *outputs)
         return outputs

@@ -5,7 +5,7 @@
 import triton
 import triton.language as tl
 
-from flashworld.rendering.triton_rasteriser.geometry import TILE_WIDTH
+from flashworld.rendering.triton_rasteriser.geometry import TILE_HEIGHT, TILE_WIDTH
 from flashworld.rendering.triton_rasteriser.projection import RECORD
 
 MAX_ALPHA = tl.constexpr(0.999)
@@ -25,7 +25,7 @@ def load_record(records, record):
 
 
 @triton.jit
-def locate_tile(first_view, first_row, num_rows, width, TILE_HEIGHT: tl.constexpr):
+def locate_tile(first_view, first_row, num_rows, width):
     """View, and coordinates of the pixels' centres as a row x and a column y, of the program's tile."""
     columns = (width + TILE_WIDTH - 1) // TILE_WIDTH
     tile = tl.program_id(0)
@@ -46,10 +46,10 @@ def alpha_of(values, x, y):
 @triton.jit(do_not_specialize=["first_view", "first_row", "num_rows", "height", "width"])
 def blend_kernel(
     records, bounds, pairs, owners, red, green, blue, first_view, first_row, num_rows, height, width,
-    colour, alpha, depth, TILE_HEIGHT: tl.constexpr,
+    colour, alpha, depth,
 ):  # fmt: skip
     """Blend one tile from front to back, over the background red, green, blue."""
-    view, column, row = locate_tile(first_view, first_row, num_rows, width, TILE_HEIGHT)
+    view, column, row = locate_tile(first_view, first_row, num_rows, width)
     inside = (column < width) & (row < height)
     x, y = column + 0.5, row + 0.5
     # The light behind all Gaussians so far; a pixel has ended once it is 1e-4 or less. `shown` is that before the end.

@@ -9,7 +9,7 @@ values are float32 vectors, an entry for each Gaussian of a program; a camera's 
 import triton
 import triton.language as tl
 
-TILE_WIDTH = tl.constexpr(16)
+TILE_WIDTH, TILE_HEIGHT = tl.constexpr(16), tl.constexpr(8)
 CAMERA = tl.constexpr(20)  # numbers of a camera, see `load_camera`
 BLUR = tl.constexpr(0.3)
 MIN_ALPHA = tl.constexpr(1 / 255)

@@ -12,16 +12,13 @@ from torch import Tensor
 
 from flashworld.rendering.triton_rasteriser import plan, tiles
 from flashworld.rendering.triton_rasteriser.blending import blend_kernel
-from flashworld.rendering.triton_rasteriser.geometry import TILE_WIDTH
+from flashworld.rendering.triton_rasteriser.geometry import TILE_HEIGHT, TILE_WIDTH
 from flashworld.rendering.triton_rasteriser.plan import Band, Counts, Piece
 from flashworld.rendering.triton_rasteriser.projection import RECORD, count_kernel, project_kernel
 from flashworld.rendering.triton_rasteriser.projection_backward import colours_backward_kernel, project_backward_kernel
 from flashworld.rendering.triton_rasteriser.unblending import GRADIENTS, gather_kernel, unblend_kernel
 
 _BLOCK = 128
-TILE_HEIGHT, BACKWARD_TILE_HEIGHT = 8, 16
-"""Tiles are 16 pixels wide. A low one ends earlier, a high one adds up more pixels' gradients at a time."""
-
 _BLEND_WARPS = 1
 """A tile is one warp. Each of its threads has several pixels of a column: what it loads for one, it uses for all."""
 
@@ -52,7 +49,6 @@ class Views:
     width: int
     near: float
     far: float
-    tile_height: int
 
     @property
     def columns(self) -> int:
@@ -62,7 +58,7 @@ class Views:
     @property
     def whole(self) -> Band:
         """All tiles of all views."""
-        return Band(0, len(self.cameras), 0, triton.cdiv(self.height, self.tile_height))
+        return Band(0, len(self.cameras), 0, triton.cdiv(self.height, TILE_HEIGHT.value))
 
 
 @dataclass(frozen=True)
@@ -78,9 +74,8 @@ class Images:
 class Lists:
     """What each tile of a piece sees.
 
-    `records` (see `projection.project_kernel`) are in the order of depth. Tile t has the entries `bounds[t]` to
-    `bounds[t + 1] - 1` of `pairs`, from front to back; an entry is the number of a pair, and `owners` names its record.
-    The pairs of a record are neighbours.
+    Tile t has the entries `bounds[t]` to `bounds[t + 1] - 1` of `pairs`, from front to back. An entry is the number of
+    a pair, and `owners` names the pair's record (see `projection.project_kernel`).
     """
 
     records: Float[Tensor, "records 12"]
@@ -91,27 +86,20 @@ class Lists:
 
 @dataclass(frozen=True)
 class Origins:
-    """For the backward pass, where a piece's records come from.
+    """The way back from lists to Gaussians: numbers of pairs by record, which are neighbours, and records by Gaussian.
 
-    `found[view, i]` is the number that Gaussian i had among the records before they were put in order, or -1. `order`
-    holds those numbers in the order of depth, and `ends` says where the records' pairs end.
+    `found[view, i]` is Gaussian i's record in a view, or -1.
     """
 
+    counts: Int32[Tensor, " records"]
+    first_pairs: Int32[Tensor, " records"]
     found: Int32[Tensor, "views n"]
-    order: Int64[Tensor, " records"]
-    ends: Int32[Tensor, " records"]
 
 
 def render(scene: Scene, views: Views, background: tuple[float, float, float], out: Images) -> None:
     """Fill `out` with the pictures."""
     for piece in _pieces(scene, views, plan.forward_bytes):
-        lists, _ = _make_lists(scene, views, piece, backward=False)
-        blend_kernel[(_num_tiles(piece, views),)](
-            lists.records, lists.bounds, lists.pairs, lists.owners, *background,
-            piece.band.first_view, piece.band.first_row, piece.band.num_rows, views.height, views.width,
-            out.colour, out.alpha, out.depth,
-            TILE_HEIGHT=views.tile_height, num_warps=_BLEND_WARPS, enable_fp_fusion=True,
-        )  # fmt: skip
+        _render_piece(scene, views, piece, background, out)
 
 
 def backward(scene: Scene, views: Views, images: Images, v_images: Images, v_scene: Scene) -> None:
@@ -121,38 +109,53 @@ def backward(scene: Scene, views: Views, images: Images, v_images: Images, v_sce
         return plan.backward_bytes(num_records, num_pairs) + 4 * len(scene)
 
     for piece in _pieces(scene, views, size):
-        gradients, found = _gradients_of_records(scene, views, piece, images, v_images)
-        blocks, band = (triton.cdiv(len(scene), _BLOCK),), piece.band
-        project_backward_kernel[blocks](
-            scene.means, scene.quaternions, scene.scales, scene.opacities, len(scene),
-            views.cameras, band.first_view, band.last_view, found, gradients,
-            v_scene.means, v_scene.quaternions, v_scene.scales, v_scene.opacities,
-            BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
-        )  # fmt: skip
-        colours_backward_kernel[blocks](
-            scene.means, scene.harmonics, len(scene),
-            views.cameras, band.first_view, band.last_view, found, gradients, v_scene.means, v_scene.harmonics,
-            K=scene.harmonics.shape[1], BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
-        )  # fmt: skip
+        _backward_piece(scene, views, piece, images, v_images, v_scene)
+
+
+def _render_piece(
+    scene: Scene, views: Views, piece: Piece, background: tuple[float, float, float], out: Images
+) -> None:
+    lists, _ = _make_lists(scene, views, piece, remember=False)
+    blend_kernel[(_num_tiles(piece, views),)](
+        lists.records, lists.bounds, lists.pairs, lists.owners, *background,
+        piece.band.first_view, piece.band.first_row, piece.band.num_rows, views.height, views.width,
+        out.colour, out.alpha, out.depth, num_warps=_BLEND_WARPS, enable_fp_fusion=True,
+    )  # fmt: skip
+
+
+def _backward_piece(scene: Scene, views: Views, piece: Piece, images: Images, v_images: Images, v_scene: Scene) -> None:
+    gradients, found = _gradients_of_records(scene, views, piece, images, v_images)
+    blocks, band = (triton.cdiv(len(scene), _BLOCK),), piece.band
+    project_backward_kernel[blocks](
+        scene.means, scene.quaternions, scene.scales, scene.opacities, len(scene),
+        views.cameras, band.first_view, band.last_view, found, gradients,
+        v_scene.means, v_scene.quaternions, v_scene.scales, v_scene.opacities,
+        BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
+    )  # fmt: skip
+    colours_backward_kernel[blocks](
+        scene.means, scene.harmonics, len(scene),
+        views.cameras, band.first_view, band.last_view, found, gradients, v_scene.means, v_scene.harmonics,
+        K=scene.harmonics.shape[1], BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
+    )  # fmt: skip
 
 
 def _gradients_of_records(
     scene: Scene, views: Views, piece: Piece, images: Images, v_images: Images
 ) -> tuple[Float[Tensor, "records 12"], Int32[Tensor, "views n"]]:
     """Rows as `unblending.gather_kernel` writes them, and each Gaussian's row in each view, or -1."""
-    lists, origins = _make_lists(scene, views, piece, backward=True)
+    lists, origins = _make_lists(scene, views, piece, remember=True)
     sums = lists.records.new_zeros(piece.num_pairs, GRADIENTS.value)
     unblend_kernel[(_num_tiles(piece, views),)](
         lists.records, lists.bounds, lists.pairs, lists.owners,
         piece.band.first_view, piece.band.first_row, piece.band.num_rows, views.height, views.width,
         images.colour, images.alpha, images.depth, v_images.colour, v_images.alpha, v_images.depth, sums,
-        TILE_HEIGHT=views.tile_height, num_warps=_BLEND_WARPS, enable_fp_fusion=True,
+        num_warps=_BLEND_WARPS, enable_fp_fusion=True,
     )  # fmt: skip
     records = lists.records
     del lists
     gradients = torch.empty_like(records)
     gather_kernel[(triton.cdiv(piece.num_records, _BLOCK),)](
-        records, origins.order, origins.ends, piece.num_records, sums, gradients,
+        records, origins.first_pairs, origins.counts, piece.num_records, sums, gradients,
         BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
     )  # fmt: skip
     return gradients, origins.found
@@ -175,32 +178,33 @@ def _count(scene: Scene, views: Views, band: Band) -> Counts:
         scene.means, scene.quaternions, scene.scales, scene.opacities, len(scene),
         views.cameras, band.first_view, band.last_view, views.near, views.far, views.width, views.height,
         band.first_row, band.last_row, blocks[0], blocks[1],
-        TILE_HEIGHT=views.tile_height, BLOCK=_BLOCK, num_warps=4, **_EXACT,
+        BLOCK=_BLOCK, num_warps=4, **_EXACT,
     )  # fmt: skip
     return Counts(blocks[0], *blocks.sum(-1).tolist())
 
 
-def _make_lists(scene: Scene, views: Views, piece: Piece, backward: bool) -> tuple[Lists, Origins]:
+def _make_lists(scene: Scene, views: Views, piece: Piece, remember: bool) -> tuple[Lists, Origins]:
     """Project, sort records by depth, and their pairs by tile without disturbing that order.
 
     Both are radix sorts of one narrow number, 32 and 16 bits, instead of one of 64 bits over all pairs. Tensors are let
-    go as soon as they are not needed: `plan` counts on it. Forward, origins are empty.
+    go as soon as they are not needed: `plan` counts on it. Unless they are to be remembered, origins are empty.
     """
     band, num = piece.band, piece.num_records
     starts = piece.blocks.flatten().cumsum(0, dtype=torch.int32) - piece.blocks.flatten()
     records, depths = scene.means.new_empty(num, RECORD.value), scene.means.new_empty(num)
     counts = starts.new_empty(num)
-    found = starts.new_empty(band.num_views, len(scene) if backward else 0)
+    found = starts.new_empty(band.num_views, len(scene) if remember else 0)
     project_kernel[(piece.blocks.shape[1],)](
         scene.means, scene.quaternions, scene.scales, scene.opacities, scene.harmonics, len(scene),
         views.cameras, band.first_view, band.last_view, views.near, views.far, views.width, views.height,
         band.first_row, band.last_row, starts, records, depths, counts, found,
-        K=scene.harmonics.shape[1], FIND=backward, TILE_HEIGHT=views.tile_height, BLOCK=_BLOCK, num_warps=4, **_EXACT,
+        K=scene.harmonics.shape[1], FIND=remember, BLOCK=_BLOCK, num_warps=4, **_EXACT,
     )  # fmt: skip
     order, ends = tiles.sort_records(depths, counts)
-    del depths, counts
-    records, numbers, owners = tiles.scatter(records, order, ends, piece.num_pairs, views.columns)
-    if not backward:
-        order, ends = order.new_empty(0), ends.new_empty(0)
+    del depths
+    if not remember:
+        counts = counts.new_empty(0)
+    numbers, owners, first_pairs = tiles.scatter(records, order, ends, piece.num_pairs, views.columns, remember)
+    del order, ends
     bounds, pairs = tiles.sort_pairs(numbers, _num_tiles(piece, views))
-    return Lists(records, bounds, pairs, owners), Origins(found, order, ends)
+    return Lists(records, bounds, pairs, owners), Origins(counts, first_pairs, found)

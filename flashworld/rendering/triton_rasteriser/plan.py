@@ -19,19 +19,19 @@ def bytes_at_once(device: torch.device) -> int:
 def forward_bytes(num_records: int, num_pairs: int) -> int:
     """Device memory of a piece at its two highest points.
 
-    While records are put in order: both copies 96, order and ends 12; pairs 6. While pairs are sorted: records 48;
-    pairs 6, sorted tile and number 10, and the radix sort's own 20.
+    While records are sorted: records 48, their depths and numbers of tiles 8, sorted depths and numbers 12, and the
+    radix sort's own 28. While pairs are sorted: records 48; pairs 6, sorted tiles and numbers 10, the sort's own 20.
     """
-    return max(108 * num_records + 6 * num_pairs, 48 * num_records + 36 * num_pairs)
+    return max(96 * num_records, 48 * num_records + 36 * num_pairs)
 
 
 def backward_bytes(num_records: int, num_pairs: int) -> int:
     """The same with the backward pass, but for 4 bytes a Gaussian and view.
 
-    While tiles are blended: records 48, order and ends 12; pairs 12 and their gradients 40. While gradients are
-    gathered: those of records 48 more, pairs 12 less.
+    While tiles are blended: records 48, their numbers of tiles and first pairs 8; pairs 12, and their gradients 40.
+    While these are gathered: gradients of records 48 more, pairs 12 less.
     """
-    return max(60 * num_records + 52 * num_pairs, 108 * num_records + 40 * num_pairs)
+    return max(56 * num_records + 52 * num_pairs, 104 * num_records + 40 * num_pairs)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import triton.language as tl
 from flashworld.rendering.triton_rasteriser.colours import direction, evaluate, load_coefficients
 from flashworld.rendering.triton_rasteriser.geometry import (
     LARGEST,
+    TILE_HEIGHT,
     TILE_WIDTH,
     first_and_last_tile,
     load_camera,
@@ -31,7 +32,7 @@ def load_gaussians(means, quaternions, scales, opacities, i, mask):
 
 
 @triton.jit
-def footprint(u, v, extent_x, extent_y, visible, width, height, first_row, last_row, TILE_HEIGHT: tl.constexpr):
+def footprint(u, v, extent_x, extent_y, visible, width, height, first_row, last_row):
     """First column, first row, and numbers of columns and rows of the tiles touched; the rows are those of a band."""
     left, right = first_and_last_tile(u, extent_x, width, visible, TILE_WIDTH)
     top, bottom = first_and_last_tile(v, extent_y, height, visible, TILE_HEIGHT)
@@ -44,7 +45,7 @@ def footprint(u, v, extent_x, extent_y, visible, width, height, first_row, last_
 def count_kernel(
     means, quaternions, scales, opacities, num, cameras, first_view, last_view, near, far, width, height, first_row,
     last_row, num_records, num_pairs,
-    TILE_HEIGHT: tl.constexpr, BLOCK: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Count each block's visible Gaussians and the tiles that they touch, for each of some views.
 
@@ -57,9 +58,7 @@ def count_kernel(
         u, v, _, _, _, _, _, extent_x, extent_y, visible = project(
             load_camera(cameras, view), mean, axes, opacity, near, far, width, height
         )
-        _, _, columns, rows, visible = footprint(
-            u, v, extent_x, extent_y, visible, width, height, first_row, last_row, TILE_HEIGHT
-        )
+        _, _, columns, rows, visible = footprint(u, v, extent_x, extent_y, visible, width, height, first_row, last_row)
         at = (view - first_view) * num_blocks + block
         tl.store(num_records + at, tl.sum(visible.to(tl.int32), axis=0))
         tl.store(num_pairs + at, tl.sum(columns * rows, axis=0))
@@ -69,7 +68,7 @@ def count_kernel(
 def project_kernel(
     means, quaternions, scales, opacities, harmonics, num, cameras, first_view, last_view, near, far, width, height,
     first_row, last_row, starts, records, depths, num_tiles, found,
-    K: tl.constexpr, FIND: tl.constexpr, TILE_HEIGHT: tl.constexpr, BLOCK: tl.constexpr,
+    K: tl.constexpr, FIND: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Write records, depths and numbers of tiles of the visible Gaussians, in the order of views, then of Gaussians.
 
@@ -90,7 +89,7 @@ def project_kernel(
             camera, mean, axes, opacity, near, far, width, height
         )
         left, top, columns, rows, visible = footprint(
-            u, v, extent_x, extent_y, visible, width, height, first_row, last_row, TILE_HEIGHT
+            u, v, extent_x, extent_y, visible, width, height, first_row, last_row
         )
         x_, y_, z_, _ = direction(camera, mean)
         colour = evaluate(coefficients, x_, y_, z_, K)

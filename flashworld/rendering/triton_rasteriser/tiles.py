@@ -35,11 +35,9 @@ def scatter(
     ends: Int32[Tensor, " records"],
     num_pairs: int,
     columns: int,
-) -> tuple[Float[Tensor, "records 12"], Int16[Tensor, " pairs"], Int32[Tensor, " pairs"]]:
-    """The records in the given order, and a pair for each of them and each tile that it touches.
-
-    What blending looks at first then lies together, in the cache. A pair is the tile's number less 2^15, and the
-    record's place in the order.
+    remember: bool,
+) -> tuple[Int16[Tensor, " pairs"], Int32[Tensor, " pairs"], Int32[Tensor, " records"]]:
+    """A pair for every record, in the given order, and each tile that it touches.
 
     Args:
         records: See `projection.project_kernel`.
@@ -47,15 +45,19 @@ def scatter(
         ends: Where each record's pairs end, in that order.
         num_pairs: Their number.
         columns: Tiles in a row of an image.
+        remember: Whether each record's first pair is wanted.
+
+    Returns:
+        Tiles, their numbers less 2^15; the pairs' records; and each record's first pair, if wanted.
     """
-    ordered = torch.empty_like(records)
     tiles = torch.empty(num_pairs, dtype=torch.int16, device=records.device)
     owners = torch.empty(num_pairs, dtype=torch.int32, device=records.device)
+    first_pairs = torch.empty_like(ends) if remember else ends.new_empty(0)
     scatter_kernel[(triton.cdiv(len(order), _BLOCK),)](
-        records, order, ends, len(order), columns, ordered, tiles, owners,
-        BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
+        records, order, ends, len(order), columns, tiles, owners, first_pairs,
+        REMEMBER=remember, BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
     )  # fmt: skip
-    return ordered, tiles, owners
+    return tiles, owners, first_pairs
 
 
 def sort_pairs(
@@ -74,23 +76,22 @@ def sort_pairs(
 
 
 @triton.jit(do_not_specialize=["num", "tiles_x"])
-def scatter_kernel(records, order, ends, num, tiles_x, ordered, tiles, owners, BLOCK: tl.constexpr):
+def scatter_kernel(
+    records, order, ends, num, tiles_x, tiles, owners, first_pairs, REMEMBER: tl.constexpr, BLOCK: tl.constexpr
+):
     """See `scatter`."""
     place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = place < num
     record = tl.load(order + place, mask=inside, other=0).to(tl.int32)
-    column = tl.arange(0, 4)[None, :]
-    mask = inside[:, None] & (column >= 0)
-    for first in tl.static_range(0, RECORD, 4):
-        words = tl.load(records + record[:, None] * RECORD + first + column, mask=mask, other=0.0)
-        tl.store(ordered + place[:, None] * RECORD + first + column, words, mask=mask)
     first_tile = tl.load(records + record * RECORD + 6, mask=inside, other=0.0).to(tl.int32, bitcast=True)
     size = tl.load(records + record * RECORD + 7, mask=inside, other=0.0).to(tl.int32, bitcast=True)
     columns = tl.where(inside, size & 0xFFFF, 1)
     count = tl.where(inside, columns * (size >> 16), 0)
     start = tl.load(ends + place, mask=inside, other=0) - count
+    if REMEMBER:
+        tl.store(first_pairs + record, start, mask=inside)
     for k in range(tl.max(count, axis=0)):
         row = k // columns
         tile = first_tile + row * tiles_x + k - row * columns
         tl.store(tiles + start + k, (tile + _FIRST_TILE).to(tl.int16), mask=k < count)
-        tl.store(owners + start + k, place, mask=k < count)
+        tl.store(owners + start + k, record, mask=k < count)

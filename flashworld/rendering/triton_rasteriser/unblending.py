@@ -31,14 +31,14 @@ def _load_pixels(values, view, plane, pixel, inside):
 @triton.jit(do_not_specialize=["first_view", "first_row", "num_rows", "height", "width"])
 def unblend_kernel(
     records, bounds, pairs, owners, first_view, first_row, num_rows, height, width,
-    colour, alpha, depth, v_colour, v_alpha, v_depth, sums, TILE_HEIGHT: tl.constexpr,
+    colour, alpha, depth, v_colour, v_alpha, v_depth, sums,
 ):  # fmt: skip
     """Write the gradients of every pair that was blended to its row of `sums`, [pairs, 10].
 
     A pixel starts with the loss's gradient times its final values and takes away what each record added. So it knows
     what is still to come from behind: that, divided by 1 - alpha, is what the record takes from those.
     """
-    view, column, row = locate_tile(first_view, first_row, num_rows, width, TILE_HEIGHT)
+    view, column, row = locate_tile(first_view, first_row, num_rows, width)
     inside = (column < width) & (row < height)
     x, y = column + 0.5, row + 0.5
     plane, pixel = height * width, row * width + column
@@ -96,32 +96,27 @@ def _total(values):
 
 
 @triton.jit(do_not_specialize=["num"])
-def gather_kernel(records, order, ends, num, sums, gradients, BLOCK: tl.constexpr):
-    """Add up each record's pairs, in their order, to its row of `gradients`, [records, 12], of which 10 are used.
-
-    `records` and `ends` are in the order of depth, `gradients` in that before.
-    """
-    place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside = place < num
-    start = tl.load(ends + place - 1, mask=inside & (place > 0), other=0)
-    count = tl.load(ends + place, mask=inside, other=0) - start
+def gather_kernel(records, first_pairs, counts, num, sums, gradients, BLOCK: tl.constexpr):
+    """Add up each record's pairs, in their order, to its row of `gradients`, [records, 12], of which 10 are used."""
+    record = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = record < num
+    row = sums + tl.load(first_pairs + record, mask=inside, other=0).to(tl.int64) * GRADIENTS
+    count = tl.load(counts + record, mask=inside, other=0)
     totals = ()
     for _ in tl.static_range(GRADIENTS):
         totals += (tl.zeros([BLOCK], tl.float32),)
     for k in range(tl.max(count, axis=0)):
-        row = sums + (start + k).to(tl.int64) * GRADIENTS
         added = ()
         for n in tl.static_range(GRADIENTS):
-            added += (totals[n] + tl.load(row + n, mask=k < count, other=0.0),)
+            added += (totals[n] + tl.load(row + k * GRADIENTS + n, mask=k < count, other=0.0),)
         totals = added
     v_colour = ()
     for n in tl.static_range(3):  # a colour floored at 0 takes no gradient
-        colour = tl.load(records + place * RECORD + 8 + n, mask=inside, other=0.0)
+        colour = tl.load(records + record * RECORD + 8 + n, mask=inside, other=0.0)
         v_colour += (tl.where(colour > 0.0, totals[n], 0.0),)
     zero = tl.zeros([BLOCK], tl.float32)
     column = tl.arange(0, 4)[None, :]
-    mask = inside[:, None] & (column >= 0)
-    at = gradients + tl.load(order + place, mask=inside, other=0).to(tl.int32)[:, None] * RECORD + column
+    at, mask = gradients + record[:, None] * RECORD + column, inside[:, None] & (column >= 0)
     tl.store(at, side_by_side(v_colour[0], v_colour[1], v_colour[2], totals[3], BLOCK), mask=mask)
     tl.store(at + 4, side_by_side(totals[4], totals[5], totals[6], totals[7], BLOCK), mask=mask)
     tl.store(at + 8, side_by_side(totals[8], totals[9], zero, zero, BLOCK), mask=mask)
