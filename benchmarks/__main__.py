@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("rasteriser", "formats", "generation", "worlds")
+BENCHMARKS = ("rasteriser", "formats", "generation", "worlds", "studio")
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from flashworld.cameras.normalisation import normalise
 
 MAX_TURN = 0.5
 """Turn between neighbouring frames, as a share of the narrower field of view: beyond it they share less than half."""
-MAX_STEP = 1 / 3
+MAX_STEP = 0.5
 """Step between neighbouring frames in the model's world, where the whole path reaches one unit far."""
 JUMP = 4.0
 """A step this many times as long as the usual one (the median) is a jump."""
@@ -48,7 +48,7 @@ def judge(path: Cameras, picture_frame: int) -> list[PathWarning]:
     far = (steps > MAX_STEP) & ~jumps & (len(steps) > 1 / MAX_STEP)
     found = [
         _warning("rotation", turns > allowed_turn, 1, "the view turns by more than half of what it shows"),
-        _warning("translation", far, 1, "the camera moves further than a third of the whole path's reach"),
+        _warning("translation", far, 1, "the camera moves further than half of the whole path's reach"),
         _warning("jump", jumps, 1, f"the camera jumps over {JUMP:g} times as far as between the other frames"),
         _warning("overlap", ~_overlapping(cameras, picture_frame), 0, "nothing of what the picture shows is seen"),
     ]

@@ -38,6 +38,8 @@ def serve(app: Flask, host: str, port: int, ready: Callable[[int], Any], ending:
             # A little above the application's own limit, which refuses in words.
             max_request_body_size=MAX_REQUEST_BYTES + 1_000_000,
             channel_timeout=60,
+            # A buffer that was sent is let go only when the next one is begun, and a stream goes on for hours.
+            outbuf_high_watermark=1 << 18,
             # Lets streams notice that nobody listens any more.
             channel_request_lookahead=1,
             ident=None,
