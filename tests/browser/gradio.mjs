@@ -1,8 +1,9 @@
 // Uses the Space's page as a visitor does, in headless Chromium, and tells what happened as JSON.
 //
 // Usage: node gradio.mjs CHROMIUM VISIT.json, where VISIT.json is
-//   {url, folder, picture, prompt, size, frames, movement, width, height, dark, stages}
-// `picture` is a file or null; `size` and `movement` are options as the page shows them, or null to leave what is there.
+//   {url, folder, picture, prompt, size, frames, width, height, scale, dark, stages, fails, stops}
+// `picture` is a file or null; `size` is the beginning of an option of the page; `fails` expects a fault, `stops` presses
+// Stop, otherwise a scene is awaited. `stages` names the pictures to keep.
 // Pictures of the page go to `folder`: empty.png, filled.png, result.png (whole page), view.png (the 3D view's canvas).
 
 import { mkdtempSync, rmSync, writeFileSync, readFileSync } from 'node:fs';
@@ -35,7 +36,7 @@ try {
   await keep(page, 'empty.png');
   await fill(page);
   await keep(page, 'filled.png');
-  const result = visit.fails ? await fail(page) : await generate(page);
+  const result = await (visit.fails ? fail(page) : visit.stops ? stop(page) : generate(page));
   await keep(page, 'result.png');
   console.log(JSON.stringify({ ...result, errors }));
 } catch (error) {
@@ -63,9 +64,15 @@ async function fill(page) {
 /** From the click to splats, a playing video and files. */
 async function generate(page) {
   const started = Date.now();
+  await page.evaluate(() => {
+    const status = document.querySelector('#fw-status');
+    window.told = new Set();
+    new MutationObserver(() => window.told.add(status.querySelector('.fw-label span')?.textContent)).observe(status, {
+      childList: true, subtree: true, characterData: true,
+    });
+  });
   await page.click('#fw-generate');
-  const stages = new Set();
-  const frame = await viewer(page, stages);
+  const frame = await viewer(page);
   await page.waitForSelector('#fw-status .fw-done', { timeout: 180_000 });
   await page.waitForSelector('#fw-video video', { timeout: 20_000 });
   await photograph(page, frame);
@@ -80,14 +87,14 @@ async function generate(page) {
   const files = {};
   for (const kind of ['ply', 'spz', 'record']) files[kind] = await download(page, `#fw-${kind}`);
   const status = await page.$eval('#fw-status', (element) => element.innerText);
+  const stages = await page.evaluate(() => [...window.told].filter(Boolean));
   const splats = await frame.$eval('#splats', (element) => element.textContent);
-  return { seconds: (Date.now() - started) / 1000, stages: [...stages], status, splats, video: played, files };
+  return { seconds: (Date.now() - started) / 1000, stages, status, splats, video: played, files };
 }
 
-async function viewer(page, stages) {
+async function viewer(page) {
   for (let tries = 0; tries < 1200; tries += 1) {
     const label = await page.$eval('#fw-status', (element) => element.innerText).catch(() => '');
-    if (label) stages.add(label.split('\n')[0]);
     if (label.startsWith('This did not work')) throw new Error(label);
     const handle = await page.$('#fw-view iframe');
     const frame = await handle?.contentFrame();
@@ -130,6 +137,16 @@ async function fail(page) {
   await page.click('#fw-generate');
   await page.waitForSelector('#fw-status .fw-failed', { timeout: 60_000 });
   await page.waitForSelector('#fw-generate:not([disabled])', { timeout: 20_000 });
+  return { status: await page.$eval('#fw-status', (element) => element.innerText) };
+}
+
+async function stop(page) {
+  await page.click('#fw-generate');
+  await page.waitForFunction(() => /Imagining/.test(document.querySelector('#fw-status')?.innerText), { timeout: 60_000 });
+  await page.click('#fw-stop');
+  await page.waitForFunction(() => /Stopped/.test(document.querySelector('#fw-status')?.innerText), { timeout: 60_000 });
+  await page.waitForSelector('#fw-generate:not([disabled])', { timeout: 20_000 });
+  await new Promise((resolve) => setTimeout(resolve, 4000));
   return { status: await page.$eval('#fw-status', (element) => element.innerText) };
 }
 

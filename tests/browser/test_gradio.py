@@ -1,0 +1,102 @@
+"""The Space's page in a real browser: from the click to visible splats, a playing video and files.
+
+Needs node, `npm ci` in tests/node, and a chromium; the marker `browser` selects it.
+"""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from space import ROOT, Space, running
+
+from flashworld.formats import inspect
+from flashworld.generation import read_record
+
+pytestmark = pytest.mark.browser
+
+HERE = Path(__file__).parent
+PICTURE = ROOT / "examples/pictures/valley.jpg"
+
+
+@pytest.fixture(scope="module")
+def space() -> Iterator[Space]:
+    with running() as space:
+        yield space
+
+
+def visit(space: Space, folder: Path, **wishes: Any) -> dict[str, Any]:
+    """Go to the page with a browser, and come back with what it tells."""
+    browsers = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    chromium = next((browser for browser in browsers if browser), None)
+    assert chromium, "Install chromium, or leave these tests out with -m 'not browser'."
+    plan = {"url": space.url, "folder": str(folder), "width": 1200, "height": 900, "frames": 4, "size": "352 × 256"}
+    (folder / "visit.json").write_text(json.dumps(plan | wishes))
+    command = ["node", HERE / "gradio.mjs", chromium, folder / "visit.json"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert result.returncode == 0, result.stderr + space.log.read_text()[-2000:]
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("picture", "prompt"), [(str(PICTURE), None), (None, "a quiet garden"), (str(PICTURE), "a white house")]
+)
+def test_from_the_click_to_splats_video_and_files(
+    space: Space, tmp_path: Path, picture: str | None, prompt: str | None
+):
+    told = visit(space, tmp_path, picture=picture, prompt=prompt)
+    assert told["errors"] == []
+    assert told["status"].startswith("Done.")
+    assert any(stage.startswith(("Imagining the scene", "Filming the flight")) for stage in told["stages"])
+    assert told["video"]["moved"]
+    assert (told["video"]["width"], told["video"]["height"]) == (352, 256)
+    ply, spz = inspect(tmp_path / told["files"]["ply"]), inspect(tmp_path / told["files"]["spz"])
+    assert ply.num_gaussians == spz.num_gaussians > 1000
+    assert f"{ply.num_gaussians:,} splats" == told["splats"]
+    request = read_record((tmp_path / told["files"]["record"]).read_bytes()).request
+    assert (request.text_prompt, bool(request.image_prompt)) == (prompt or "", bool(picture))
+    ours, theirs = first_frame(space, ply.num_gaussians), shown(tmp_path / "view.png")
+    assert decibels(ours, theirs) > 24
+    for wrong in (theirs[::-1], theirs[:, ::-1], theirs[..., ::-1]):
+        assert decibels(ours, wrong) < decibels(ours, theirs) - 3
+
+
+def test_a_fault_is_told_on_the_page(space: Space, tmp_path: Path):
+    told = visit(space, tmp_path, fails=True)
+    assert "neither a picture" in told["status"]
+
+
+def test_stop_ends_the_work(space: Space, tmp_path: Path):
+    told = visit(space, tmp_path, stops=True, prompt="a garden", size="704 × 480", frames=24)
+    assert told["status"] == "Stopped. Nothing was kept."
+    kept = len(list((space.root / "results").iterdir()))
+    assert kept <= 3, "only the scenes of the other tests"
+
+
+def first_frame(space: Space, num_gaussians: int) -> np.ndarray:
+    """The first picture of the newest flight."""
+    newest = max((space.root / "results").glob("*/flight.mp4"), key=lambda file: file.stat().st_mtime)
+    assert inspect(newest.with_name("flashworld.ply")).num_gaussians == num_gaussians
+    with av.open(str(newest)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="rgb24")
+
+
+def shown(file: Path) -> np.ndarray:
+    """What the first camera saw of the 3D view: all of its height, and the video's aspect around the middle."""
+    picture = Image.open(file).convert("RGB")
+    width = picture.height * 352 / 256
+    left = (picture.width - width) / 2
+    return np.asarray(
+        picture.resize((352, 256), box=(max(left, 0), 0, min(left + width, picture.width), picture.height))
+    )
+
+
+def decibels(one: np.ndarray, other: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of two pictures of bytes."""
+    return float(10 * np.log10(255**2 / np.square(one.astype(float) - other).mean()))
