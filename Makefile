@@ -9,6 +9,7 @@ WORKERS ?= 2
 PYTHON_OF_VENV = $(VENV)/bin/python
 INSTALLED = $(VENV)/.installed
 INSTALLED_DEV = $(VENV)/.installed-dev
+INSTALLED_STUDIO = $(VENV)/.installed-studio
 NODE_MODULES = tests/node/node_modules/.installed tools/vendor/node_modules/.installed
 
 # Tests that open our files in programs by others need those programs: node for `external`, chromium too for `browser`.
@@ -16,13 +17,16 @@ NODE := $(shell command -v node)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 WITHOUT = $(if $(NODE),$(if $(CHROMIUM),,not browser),not external and not browser)
 
-.PHONY: help demo test external browser lint format bench clean
+.PHONY: help demo studio test external browser lint format bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 demo: $(INSTALLED) ## Turn a shipped picture into out/*.ply, .spz and .mp4
 	$(VENV)/bin/flashworld generate examples/requests/living-room.json --output $(OUT)
+
+studio: $(INSTALLED_STUDIO) ## Open the studio, the local application for the browser
+	$(PYTHON_OF_VENV) app.py
 
 test: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the tests; those in node and chromium where these are installed
 	$(if $(WITHOUT),@echo "node or chromium is missing: only tests that are '$(WITHOUT)' run")
@@ -58,6 +62,10 @@ $(INSTALLED): pyproject.toml tools/install
 
 $(INSTALLED_DEV): pyproject.toml tools/install
 	@tools/install $(VENV) dev
+	@touch $(INSTALLED) $@
+
+$(INSTALLED_STUDIO): pyproject.toml tools/install
+	@tools/install $(VENV) studio
 	@touch $(INSTALLED) $@
 
 $(NODE_MODULES): %/node_modules/.installed: %/package-lock.json

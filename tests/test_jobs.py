@@ -168,15 +168,15 @@ def test_a_failed_job_says_why_without_telling_of_the_machine(shop, tmp_path, mo
 
 def test_the_errors_of_a_job_name_no_folder():
     told = [
-        in_words(FormatError("Cannot write /home/me/data/jobs/x/scene.ply: no space left on device; make room.")),
+        in_words(FormatError("Cannot write /srv/me/data/jobs/x/scene.ply: no space left on device; make room.")),
         in_words(FormatError(r"C:\\Users\\me\\data\\scene.ply: damaged")),
         in_words(RequestError(["resolution: 3/4 was given, or w/h"])),
-        in_words(OSError(28, "No space left", "/home/me/data")),
+        in_words(OSError(28, "No space left", "/srv/me/data")),
     ]
     assert told[0] == "Cannot write scene.ply: no space left on device; make room."
     assert told[1] == "scene.ply: damaged"
     assert told[2] == "resolution: 3/4 was given, or w/h"
-    assert "/home" not in told[3]
+    assert "/srv" not in told[3]
 
 
 def test_a_disk_that_takes_no_request_is_told_without_its_place(shop, tmp_path, monkeypatch):
