@@ -14,8 +14,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from flashworld.clock import StageClock
 from flashworld.conditioning import Conditioning
-from flashworld.denoising.clock import StageClock
 from flashworld.denoising.schedule import Schedule, add_noise
 from flashworld.events import Progress, Report, ignore
 from flashworld.gaussians import Gaussians

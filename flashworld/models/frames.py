@@ -7,7 +7,7 @@ older taps meet padding. Dropping them changes no number, and what is left is a 
 from collections.abc import Sequence
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d
+from diffusers.models.autoencoders.autoencoder_kl_wan import DupUp3D, WanCausalConv3d, WanRMS_norm, WanUpsample
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -26,15 +26,78 @@ class FrameConv(nn.Module):
         return nn.functional.conv2d(x.squeeze(2), self.weight.squeeze(2), self.bias, padding=padding).unsqueeze(2)
 
 
+class FrameNorm(WanRMS_norm):
+    """The autoencoder's norm over channels; one kernel does it where a pixel's channels lie side by side in memory."""
+
+    def forward(self, x: Float[Tensor, "n c ..."]) -> Float[Tensor, "n c ..."]:
+        """Each pixel's channels, divided by their root mean square and weighted."""
+        if x.ndim != 5 or x.shape[2] != 1 or not channels_side_by_side(x):
+            return super().forward(x)
+        pixels = x.movedim(1, -1)
+        # The published norm divides by the length, or by 1e-12 where it is shorter.
+        normed = nn.functional.rms_norm(pixels, pixels.shape[-1:], self.gamma.flatten(), eps=1e-24 / pixels.shape[-1])
+        return normed.movedim(-1, 1)
+
+
+class FrameUpsample(WanUpsample):
+    """Twice the pixels, each repeated; repeating needs no float32, which the library goes through."""
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
+        """Each pixel two by two times."""
+        if not channels_side_by_side(x):
+            return super().forward(x)
+        return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest-exact")
+
+
+class FrameDupUp(DupUp3D):
+    """The shortcut around an upsampling: channels are repeated and then spread over finer pixels.
+
+    The library spreads over time too and keeps the newest frame; here only that one is made.
+    """
+
+    def forward(self, x: Float[Tensor, "n c t h w"], first_chunk: bool = False) -> Float[Tensor, "n d t2 h2 w2"]:
+        """The finer pixels."""
+        if x.shape[2] != 1 or not first_chunk or not channels_side_by_side(x):
+            return super().forward(x, first_chunk)
+        fine = self.factor_s
+        spread = torch.arange(self.out_channels * self.factor, device=x.device)
+        newest = spread.view(self.out_channels, self.factor_t, fine, fine)[:, -1] // self.repeats
+        pixels = x[:, :, 0].permute(0, 2, 3, 1)[..., newest.permute(1, 2, 0)]  # n h w row column d
+        return pixels.permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(1, 2).movedim(-1, 1).unsqueeze(2)
+
+
+def channels_side_by_side(x: Tensor) -> bool:
+    """Whether a pixel's channels are neighbours in memory, as `put_channels_last` lets convolutions leave them."""
+    return x.shape[1] > 1 and x.stride(1) == 1
+
+
+FRAME_CLASSES = {WanRMS_norm: FrameNorm, WanUpsample: FrameUpsample, DupUp3D: FrameDupUp}
+
+
 def restrict_to_frames(module: nn.Module) -> None:
     """Replace the causal convolutions in `module`, in place, by what they are for a single frame.
 
-    Convolutions that change the number of frames (`time_conv`) are never reached by a single frame and stay.
+    What stands between them is replaced by the same with fewer passes over memory. Convolutions that change the number
+    of frames (`time_conv`) are never reached by a single frame and stay.
     """
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, WanCausalConv3d) and name != "time_conv":
                 setattr(parent, name, FrameConv(child.in_channels, child.out_channels, child.kernel_size[-1]))
+            elif type(child) in FRAME_CLASSES:
+                child.__class__ = FRAME_CLASSES[type(child)]
+
+
+def put_channels_last(module: nn.Module) -> None:
+    """Lay convolutions out as tensor cores want them, in place: a pixel's channels side by side.
+
+    Their outputs follow, and so does `FrameNorm`. The numbers stay the same.
+    """
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        elif parameter.ndim == 5:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
 
 
 def newest_tap(weight: Tensor, shape: Sequence[int]) -> Tensor:

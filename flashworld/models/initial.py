@@ -14,13 +14,13 @@ START_SCALE = 0.7
 """Where Gaussians begin: distance in units of the normalised world, standard deviation in pixels."""
 
 
-def initialise(networks: Networks, seed: int) -> None:
-    """Give every parameter of networks on the meta device a value, in float32 on the CPU.
+def initialise(networks: Networks, seed: int, device: torch.device | str = "cpu") -> None:
+    """Give every parameter of networks on the meta device a value, in float32 on `device`, which has its own numbers.
 
     Signals keep their size through the layers. The head starts with visible, differently coloured Gaussians around
     `START_DISTANCE`, so that a scene of an untrained model can be seen.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed)
     for module in networks.named().values():
         for name, parameter in list(module.named_parameters()):
             assign(module, name, _initial(name, parameter.shape, generator))
@@ -28,19 +28,19 @@ def initialise(networks: Networks, seed: int) -> None:
 
 
 def _initial(name: str, shape: torch.Size, generator: torch.Generator) -> Tensor:
+    device = generator.device
     if name.endswith("bias"):
-        return torch.zeros(shape)
+        return torch.zeros(shape, device=device)
     if "norm" in name or name.endswith("gamma"):
-        return torch.ones(shape)
+        return torch.ones(shape, device=device)
+    values = torch.randn(shape, generator=generator, device=device)
     if name.endswith("scale_shift_table"):
-        return torch.randn(shape, generator=generator) / math.sqrt(shape[-1])
-    if name == "shared.weight":
-        return torch.randn(shape, generator=generator)
-    return torch.randn(shape, generator=generator) / math.sqrt(shape[1:].numel())
+        return values / math.sqrt(shape[-1])
+    return values if name == "shared.weight" else values / math.sqrt(shape[1:].numel())
 
 
 def _initialise_head(head: GaussianHead) -> None:
-    multiplier = torch.tensor(head.learning_rates())
+    multiplier = torch.tensor(head.learning_rates(), device=head.gs_proj.weight.device)
     bias = torch.zeros_like(multiplier)
     geometry = head.num_harmonics + 2
     bias[geometry] = math.log(START_DISTANCE)

@@ -61,9 +61,9 @@ RESIDENT = Plan("resident", views_at_once=8)
 PLANS = (
     RESIDENT,
     Plan("24GB", views_at_once=3),
-    Plan("16GB", text_encoder="streamed", views_at_once=3),
+    Plan("16GB", text_encoder="streamed", views_at_once=6),
     Plan("12GB", text_encoder="streamed", decoders="visiting", views_at_once=2),
-    Plan("8GB", text_encoder="streamed", transformer="streamed", decoders="visiting", views_at_once=1),
+    Plan("8GB", text_encoder="streamed", transformer="streamed", decoders="visiting", views_at_once=2),
 )
 """From the fastest to the thriftiest; each is named for the card it fits."""
 

@@ -18,8 +18,10 @@ from flashworld.models.precision import weight_dtype
 from flashworld.placement.plans import Plan
 
 FLOATS_PER_GAUSSIAN = 11
-BYTES_PER_RASTERISED = 96
-"""Of a Gaussian in one view: its projection and its places in the lists of tiles, as keys and sorted again."""
+BYTES_TO_RASTERISE = 90
+BYTES_PER_RASTERISED = 210
+"""Of a Gaussian, and of a Gaussian in one view: its projection, and its places in lists of tiles, twice for sorting. A
+model's first scene touches more tiles than a finished one."""
 
 CUDA_CONTEXT = 600 * 2**20
 """What a process takes for itself before the first tensor: kernels, cuBLAS and cuDNN workspaces."""
@@ -50,10 +52,11 @@ FULL_SIZE = Size(24, 480, 704)
 
 @dataclass(frozen=True)
 class Weights:
-    """Bytes of each network, and of the largest of the blocks that can be streamed."""
+    """Bytes of each network, of a block of those that can be streamed, and of what is in no block."""
 
     transformer: int
     transformer_block: int
+    transformer_rest: int
     text_encoder: int
     text_block: int
     vae: int
@@ -68,9 +71,11 @@ def count_weights(config: ModelConfig, blocks: Literal["fp8", "full"], dtype: to
         quantise_blocks(networks.transformer, Fp8(), dtype)
     block = max(_bytes(networks.transformer, dtype, f"blocks.{i}.") for i in range(config.transformer.num_layers))
     text_block = max(_bytes(networks.text_encoder, dtype, f"encoder.block.{i}.") for i in range(config.text.num_layers))
+    transformer = _bytes(networks.transformer, dtype)
     return Weights(
-        transformer=_bytes(networks.transformer, dtype),
+        transformer=transformer,
         transformer_block=block,
+        transformer_rest=transformer - config.transformer.num_layers * block,
         text_encoder=_bytes(networks.text_encoder, dtype),
         text_block=text_block,
         vae=_bytes(networks.vae, dtype),
@@ -109,12 +114,12 @@ def stage_bytes(config: ModelConfig, size: Size, plan: Plan, dtype: torch.dtype)
     gaussians = num_gaussians(config, size)
     finest = autoencoder.decoder_base_dim * autoencoder.dim_mult[1]  # its width where it has just become finest
     return {
-        # The hidden layer before and after its activation and in eight bits; the stream of tokens a few times over.
-        "denoise": tokens * (transformer.ffn_dim * (2 * dtype.itemsize + 1) + width * (6 * dtype.itemsize + 3 * 4)),
-        # A map in the dtype and three times in float32, inside the norm; joining the views' Gaussians holds them twice.
-        "decode": cells * finest * (2 * dtype.itemsize + 3 * 4) + gaussians * 4 * 38,
-        "render": gaussians // size.scenes * BYTES_PER_RASTERISED * at_once // 8 + 4 * 5 * size.pixels,
-        "encode": cells * autoencoder.base_dim * (2 * dtype.itemsize + 3 * 4) + 4 * 3 * size.pixels,
+        # The hidden layer before and after its activation, and the stream of tokens a few times over.
+        "denoise": tokens * dtype.itemsize * (2 * transformer.ffn_dim + 6 * width),
+        # The finest maps before and after a layer; joining the views' Gaussians holds them twice.
+        "decode": cells * finest * 9 * dtype.itemsize // 2 + gaussians * 4 * 38,
+        "render": gaussians // size.scenes * (BYTES_TO_RASTERISE + BYTES_PER_RASTERISED * at_once) + 12 * size.pixels,
+        "encode": cells * autoencoder.base_dim * 5 * dtype.itemsize + 12 * size.pixels,
     }
 
 

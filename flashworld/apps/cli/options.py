@@ -74,6 +74,8 @@ def model_options() -> Decorator:
         click.option("--device", metavar="cpu|cuda|cuda:N", help="Where it works. [default: CUDA if there is any]"),
         click.option("--plan", metavar="auto|NAME", default="auto", show_default=True,
                      help="How a GPU's memory is shared; 'flashworld doctor' lists the plans and what each needs."),
+        click.option("--compile", "compiled", is_flag=True,
+                     help="Compile the networks first: for folders of requests on a GPU, not for one scene."),
         click.option("--offload-t5", "--offload_t5", is_flag=True,
                      help="Keep the text encoder off the GPU: less memory, a little slower."),
         click.option("--offload-vae", "--offload_vae", is_flag=True,
@@ -152,7 +154,7 @@ def chosen_model(options: dict[str, Any], report: Report) -> "Model":
     plan, why = chosen_plan(name, device, options)
     if why:
         click.echo(f"Memory: {why}.")
-    return load(name, ckpt=options["ckpt"], device=device, plan=plan, report=report)
+    return load(name, ckpt=options["ckpt"], device=device, plan=plan, compiled=options["compiled"], report=report)
 
 
 def chosen_plan(model: str, device: "torch.device", options: dict[str, Any]) -> "tuple[Plan | None, str]":

@@ -1,4 +1,4 @@
-"""Seconds of the stages of a step."""
+"""Seconds of stages, on a device that works behind the back of the host."""
 
 from time import perf_counter
 from typing import Any

@@ -1,0 +1,119 @@
+"""Is it right? Each check is a number and the most that it may be."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.gpu_model import DRY, Subject, random_model
+from flashworld.cameras.templates import make_path
+from flashworld.gaussians import Gaussians
+from flashworld.generation import generate
+from flashworld.models.fp8 import Fp8, Fp8Linear, fp8_for, quantise, quantise_input
+from flashworld.models.frames import FrameConv, FrameNorm, put_channels_last
+from flashworld.placement import PLANS, WHOLE
+from flashworld.rendering import available, render
+from flashworld.testing.rasterise import render_reference
+
+REFERENCE = Path(__file__).parents[1] / "tests/reference"
+
+Check = tuple[str, float, float]
+
+
+def checks(subject: Subject) -> Iterator[Check]:
+    """Name, error, and the largest error that passes."""
+    yield from _recorded_bits(subject.device)
+    yield from _products(subject.device)
+    yield from _picture_layers(subject.device)
+    yield from _plans(subject.device)
+    yield from _rasterisers(subject.device)
+
+
+def _distance(ours: Tensor, exact: Tensor) -> float:
+    difference = (ours.double().cpu() - exact.double().cpu()).norm() / exact.double().cpu().norm()
+    return difference.nan_to_num(torch.inf).item()
+
+
+def _recorded_bits(device: torch.device) -> Iterator[Check]:
+    if not (REFERENCE / "fp8.safetensors").is_file():
+        return
+    from safetensors.torch import load_file
+
+    recorded = load_file(REFERENCE / "fp8.safetensors")
+    for case in range(5):
+        bits, _ = quantise(recorded[f"q{case}.in"].to(device))
+        wrong = (bits.view(torch.uint8).cpu() != recorded[f"q{case}.fp8_bits"]).sum().item()
+        yield f"E4M3 bits of recorded input {case}", wrong, 0
+
+
+def _products(device: torch.device) -> Iterator[Check]:
+    """The hardware's products, and the kernel that prepares them, against float64."""
+    torch.manual_seed(0)
+    for rows, columns, outputs in ((128, 256, 512), (7, 48, 32), (33, 37, 29)):
+        for how in (Fp8("tensor"), Fp8("row"), Fp8("row", "weights")):
+            for bias in (True, False):
+                layer = Fp8Linear.from_linear(nn.Linear(columns, outputs, bias=bias, device=device), how)
+                x = torch.randn(rows, columns, device=device).bfloat16()
+                values = x.double()
+                if how.product == "hardware":
+                    bits, inverse_scale = quantise(x, how.per)
+                    values = bits.double() * inverse_scale.double()
+                exact = values @ (layer.weight.double() * layer.inverse_scale.double()).T
+                exact = exact if layer.bias is None else exact + layer.bias.double()
+                name = f"{how.product} by {how.per}, {rows}x{columns}x{outputs}{', bias' if bias else ''}"
+                yield name, _distance(layer(x), exact), 8e-3
+    x = torch.randn(300, 3072, device=device).bfloat16()
+    (bits, scales), (plain_bits, plain_scales) = quantise_input(x, "row"), quantise(x, "row")
+    yield "kernel's scales", _distance(scales, plain_scales), 1e-6
+    differing = (bits.view(torch.uint8) != plain_bits.view(torch.uint8)).float().mean().item()
+    yield "kernel's bits, share that differs by rounding", differing, 1e-3
+
+
+def _picture_layers(device: torch.device) -> Iterator[Check]:
+    """Channels side by side change no more than rounding."""
+    norm, conv = FrameNorm(64, images=False).to(device), FrameConv(64, 96, 3).to(device)
+    torch.manual_seed(0)
+    nn.init.normal_(norm.gamma)
+    for parameter in conv.parameters():
+        nn.init.normal_(parameter, std=0.05)
+    x = torch.randn(2, 64, 1, 24, 40, device=device)
+    x[0, :, 0, 0, 0] = 0
+    turned = deepcopy(conv)
+    put_channels_last(turned)
+    with torch.no_grad():
+        plain = conv(norm(x))
+        ours = turned(norm(x.contiguous(memory_format=torch.channels_last_3d)))
+    yield "norm and convolution, channels side by side", _distance(ours, plain), 2e-3  # tf32 in the convolutions
+
+
+def _plans(device: torch.device) -> Iterator[Check]:
+    """A small model's scene by every plan, against everything resident."""
+    subject = Subject(DRY.config, DRY.size, device)
+    how = fp8_for(device)
+    expected = generate(subject.request(), random_model(subject, how, WHOLE)).gaussians
+    for plan in PLANS:
+        scene = generate(subject.request(), random_model(subject, how, plan)).gaussians
+        # bfloat16 rounds another way where fewer views are convolved at once, and four steps repeat it.
+        yield f"scene by plan {plan.name}", _distance(scene.means, expected.means), 0.05
+
+
+def _rasterisers(device: torch.device) -> Iterator[Check]:
+    """Every usable rasteriser against the float64 twin, on a small scene."""
+    generator = torch.Generator().manual_seed(0)
+    n = 400
+    scene = Gaussians(
+        means=torch.randn(n, 3, generator=generator) * 0.6 + torch.tensor([0.0, 0.0, -3.0]),
+        quaternions=nn.functional.normalize(torch.randn(n, 4, generator=generator), dim=-1),
+        scales=torch.rand(n, 3, generator=generator) * 0.08 + 0.01,
+        opacities=torch.rand(n, generator=generator),
+        harmonics=torch.randn(n, 9, 3, generator=generator) * 0.3,
+    )
+    cameras = make_path("left", 0.5, 2, 60, 48, 64)
+    expected = render_reference(scene, cameras, 48, 64)
+    for name, missing in available().items():
+        if missing is None:
+            ours = render(scene.to(device), cameras.to(device), 48, 64, rasteriser=name)
+            yield f"rasteriser {name}: colour", (ours.colour.cpu() - expected.colour).abs().max().item(), 1e-3
+            yield f"rasteriser {name}: depth", (ours.depth.cpu() - expected.depth).abs().max().item(), 1e-2

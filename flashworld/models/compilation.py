@@ -1,0 +1,24 @@
+"""Networks compiled by region: block by block, since blocks are alike and what is between them stays plain.
+
+Compiling takes some twenty seconds the first time on a machine, and again for another number of views, so it pays for
+servers and folders, not for a single scene. It is not for ZeroGPU, where processes live for one call.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from flashworld.models.model import Networks
+
+
+def compile_regions(networks: Networks) -> None:
+    """Compile the calls of all blocks, in place; what reports of them or streams them stays outside."""
+    for region in _regions(networks):
+        region.forward = torch.compile(region.forward, dynamic=False)
+
+
+def _regions(networks: Networks) -> Iterator[nn.Module]:
+    yield from networks.transformer.blocks
+    decoder, encoder = networks.recon_decoder.decoder, networks.vae.encoder
+    yield from (decoder.mid_block, *decoder.up_blocks, *encoder.down_blocks, encoder.mid_block)
