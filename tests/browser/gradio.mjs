@@ -75,7 +75,7 @@ async function generate(page) {
   const frame = await viewer(page);
   await page.waitForSelector('#fw-status .fw-done', { timeout: 180_000 });
   await page.waitForSelector('#fw-video video', { timeout: 20_000 });
-  await photograph(page, frame);
+  if (visit.width >= 600) await photograph(page, frame);
   const played = await page.evaluate(async () => {
     const video = document.querySelector('#fw-video video');
     video.muted = true;

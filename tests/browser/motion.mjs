@@ -161,10 +161,11 @@ function growth(page) {
 function errors(page) {
   return page.evaluate(async () => {
     const reasons = {};
-    for (const name of ['none.ply', 'text.ply', 'cut.ply', 'nothing.ply', 'empty.ply', 'cut.spz', 'picture.png']) {
+    const names = ['none.ply', 'text.ply', 'huge.spz', 'cut.ply', 'nothing.ply', 'empty.ply', 'cut.spz', 'picture.png'];
+    for (const name of names) {
       reasons[name] = await view.show(`/files/${name}`).catch((error) => [error.reason, error.message]);
     }
-    return { reasons, kept: view.stats.splats };
+    return { reasons, kept: view.stats.splats, recovered: await view.show('/files/whole.spz') };
   });
 }
 

@@ -13,10 +13,24 @@ const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, '../../flashworld/apps/web/vendor/spark.js');
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
+/**
+ * Adds to Spark's exports its pool of workers, which it keeps to itself: a file that makes the WebAssembly of a worker
+ * panic leaves that worker unusable in the pool, and every later file fails (seen with Spark 2.2.0).
+ */
+const withWorkerPool = {
+  name: 'with-worker-pool',
+  setup({ onLoad }) {
+    onLoad({ filter: /spark\.module\.js$/ }, ({ path }) => {
+      return { contents: `${readFileSync(path, 'utf8')}\nexport { workerPool };\n`, loader: 'js' };
+    });
+  },
+};
+
 const result = await build({
   absWorkingDir: here,
   entryPoints: ['entry.js'],
   bundle: true,
+  plugins: [withWorkerPool],
   format: 'esm',
   target: 'es2022',
   minify: true,

@@ -5,4 +5,4 @@ export { LineGeometry } from 'three/addons/lines/LineGeometry.js';
 export { LineMaterial } from 'three/addons/lines/LineMaterial.js';
 export { LineSegments2 } from 'three/addons/lines/LineSegments2.js';
 export { LineSegmentsGeometry } from 'three/addons/lines/LineSegmentsGeometry.js';
-export { SparkRenderer, SplatFileType, SplatMesh } from '@sparkjsdev/spark';
+export { SparkRenderer, SplatFileType, SplatMesh, workerPool } from '@sparkjsdev/spark';

@@ -1,6 +1,6 @@
 // Reads a splat file of any of the common formats into three.js's axes, with errors in words.
 
-import { Matrix4, SplatFileType, SplatMesh, Vector3 } from './vendor/spark.js';
+import { Matrix4, SplatFileType, SplatMesh, Vector3, workerPool } from './vendor/spark.js';
 
 /** What went wrong with a scene, in a sentence for the person who opened it. `reason` is a key for translations. */
 export class SceneError extends Error {
@@ -89,7 +89,16 @@ export async function readSplats(bytes, { name = '', axes = 'auto', precise = tr
   } catch (error) {
     mesh.dispose();
     if (error instanceof SceneError || signal?.aborted) throw error;
+    dismissIdleWorkers();
     throw new SceneError('damaged', `The file could not be read as splats: ${error?.message ?? error}`);
+  }
+}
+
+/** A bad file leaves the worker that read it in a state in which it reads no other; new ones come when needed. */
+function dismissIdleWorkers() {
+  for (const worker of workerPool.freelist.splice(0)) {
+    worker.dispose();
+    workerPool.numWorkers -= 1;
   }
 }
 

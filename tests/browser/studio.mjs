@@ -1,0 +1,240 @@
+// An evening at the studio, in short: a path by keyboard and mouse, a photo, a world, and finding it again.
+//
+// job.json: {url, photo, size: {width, height}}. Leaves numbered screenshots and what was downloaded in the folder, and
+// answers what was seen on the way.
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { answer, folder, job, pageOf, withBrowser } from './chromium.mjs';
+
+const errors = [];
+const seen = { errors };
+
+await withBrowser(async (browser) => {
+  const page = await pageOf(browser, { width: 1440, height: 900 });
+  page.on('pageerror', (error) => errors.push(String(error)));
+  const session = await page.createCDPSession();
+  await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder, eventsEnabled: true });
+  await open(page);
+  await shot(page, '1-empty');
+
+  await record(page);
+  await edit(page);
+  await addMovement(page);
+  await shot(page, '2-path');
+  await inputs(page);
+  await shot(page, '3-inputs');
+  await generate(page);
+  await shot(page, '5-world');
+  await scrub(page);
+  await download(page);
+  await looks(page);
+  await reload(page);
+  await phone(page);
+});
+answer(seen);
+
+async function open(page) {
+  await page.goto(job.url);
+  await page.waitForSelector('html[data-state="ready"]', { timeout: 30_000 });
+  await page.waitForFunction(() => studio.state.machine.get() && studio.state.templates.get().length > 0);
+}
+
+async function shot(page, name) {
+  await rest(700);
+  await page.screenshot({ path: join(folder, `${name}.png`) });
+}
+
+const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const path = (page) => page.evaluate(() => studio.state.draft.get().path);
+const numKeys = async (page) => (await path(page)).keys.length;
+
+async function until(page, count) {
+  await page.waitForFunction((wanted) => document.querySelectorAll('#strip .key').length === wanted, { timeout: 10_000 }, count);
+}
+
+/** Five key frames: flown by keys, looked around by mouse. */
+async function record(page) {
+  const { x, y } = await middle(page, '#view canvas');
+  await page.focus('#view canvas');
+  await page.keyboard.press('Space');
+  await until(page, 1);
+  for (let i = 0; i < 4; i += 1) {
+    await page.keyboard.down('KeyW');
+    await rest(350);
+    await page.keyboard.up('KeyW');
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(x + (i % 2 ? 50 : -70), y + 8, { steps: 5 });
+    await page.mouse.up();
+    await rest(400);
+    await page.keyboard.press('Space');
+    await until(page, 2 + i);
+  }
+  seen.recorded = await numKeys(page);
+  const { keys } = await path(page);
+  seen.travelled = Math.hypot(...keys.at(-1).position.map((value, i) => value - keys[0].position[i]));
+}
+
+/** Select, duplicate, reorder, delete, undo and redo, a frustum dragged in the view, a lens, a loop. */
+async function edit(page) {
+  await page.click('#strip .key:nth-child(3)');
+  await page.keyboard.press('d');
+  await until(page, 6);
+  await page.keyboard.down('Alt');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.up('Alt');
+  await page.keyboard.press('Delete');
+  await until(page, 5);
+  await page.click('#undo');
+  await until(page, 6);
+  await page.click('#redo');
+  await until(page, 5);
+  await page.click('#strip .key:nth-child(2)');
+  await page.click('#inspector button:nth-of-type(3)');
+  await until(page, 6);
+  const before = (await path(page)).keys;
+  await page.evaluate(() => studio.view.setPose({ position: [0.9, 0.8, 1.7], quaternion: [0.96, -0.16, 0.2, 0.03] }));
+  await rest(300);
+  const dot = await page.$eval('.handles .dot.selected', (element) => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    return { x: x + width / 2, y: y + height / 2 };
+  });
+  await page.mouse.move(dot.x, dot.y);
+  await page.mouse.down();
+  await page.mouse.move(dot.x + 40, dot.y - 25, { steps: 6 });
+  await page.mouse.up();
+  const after = (await path(page)).keys;
+  seen.dragged = after.filter((key, i) => Math.hypot(...key.position.map((value, axis) => value - before[i].position[axis])) > 0.01).length;
+  await page.$eval('#inspector input[type=range]', (slider) => {
+    slider.value = '55';
+    slider.dispatchEvent(new Event('input', { bubbles: true }));
+  });
+  await page.select('#easing', 'ease-in-out');
+  await page.click('#closed');
+  seen.closed = (await path(page)).closed;
+  await page.click('#closed');
+}
+
+async function addMovement(page) {
+  const before = await numKeys(page);
+  await page.click('#add-template');
+  await page.waitForSelector('#templates[open] .template-card');
+  seen.templates = (await page.$$('#templates .template-card')).length;
+  await rest(1500);
+  await shot(page, '2a-movements');
+  await page.click('#templates .primary');
+  await page.waitForFunction(() => !document.querySelector('#templates').open);
+  seen.added = (await numKeys(page)) - before;
+}
+
+async function inputs(page) {
+  const input = await page.$('#picture-file');
+  await input.uploadFile(job.photo);
+  await page.waitForFunction(() => studio.state.draft.get().picture !== null);
+  await page.type('#prompt', 'A sunlit living room');
+  await page.$eval('#frames', (field) => { field.value = ''; });
+  await page.type('#frames', '12');
+  await page.keyboard.press('Tab');
+  await page.click('#dice');
+  seen.seed = await page.$eval('#seed', (field) => field.value);
+  await page.evaluate(({ width, height }) => studio.state.draft.update({ size: { width, height } }), job.size);
+  await page.$eval('#image-index', (slider) => {
+    slider.value = '3';
+    slider.dispatchEvent(new Event('input', { bubbles: true }));
+  });
+  await rest(800);
+}
+
+/** Every step that the view shows is noted, until the world is there. */
+async function generate(page) {
+  await page.evaluate(() => {
+    window.steps = [];
+    studio.state.shown.watch(({ kind, step }) => window.steps.push(kind === 'preview' ? step : kind));
+  });
+  await page.click('#generate');
+  await page.waitForFunction(() => window.steps.some((step) => step === 0 || step === 1), { timeout: 90_000, polling: 50 });
+  await page.screenshot({ path: join(folder, '4-growing.png') });
+  await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 150_000 });
+  seen.steps = await page.evaluate(() => [...new Set(window.steps)]);
+  seen.splats = await page.evaluate(() => studio.view.stats.splats);
+  await page.keyboard.press('Escape');
+  await page.focus('#view canvas');
+  const before = await page.evaluate(() => studio.view.pose().position);
+  await page.keyboard.down('KeyW');
+  await rest(400);
+  await page.keyboard.up('KeyW');
+  const now = await page.evaluate(() => studio.view.pose().position);
+  seen.flown = Math.hypot(...now.map((value, i) => value - before[i]));
+}
+
+async function scrub(page) {
+  await page.focus('#scrub');
+  await page.keyboard.press('Home');
+  for (let i = 0; i < 5; i += 1) await page.keyboard.press('ArrowRight');
+  seen.frame = await page.evaluate(() => studio.state.ui.get().frame);
+  await page.click('#ride');
+  await page.click('#play');
+  await rest(1200);
+  await page.click('#play');
+  seen.played = (await page.evaluate(() => studio.state.ui.get().frame)) > seen.frame;
+  await shot(page, '6-ride');
+  await page.click('#ride');
+}
+
+async function download(page) {
+  for (const format of ['PLY', 'SPZ', 'Video']) {
+    await page.click('#history .world .world-tools button[aria-haspopup="menu"]');
+    await page.waitForSelector('#menu:popover-open');
+    if (format === 'PLY') await shot(page, '7-download');
+    await page.$$eval('#menu a', (links, name) => links.find((link) => link.textContent.startsWith(name)).click(), format);
+    await rest(200);
+  }
+  const names = () => readdirSync(folder).filter((name) => /\.(ply|spz|mp4)$/.test(name));
+  for (let i = 0; i < 100 && names().length < 3; i += 1) await rest(100);
+  seen.downloads = names().sort();
+}
+
+/** The wipe, the light theme, Chinese. */
+async function looks(page) {
+  await page.click('#open-wipe');
+  await page.waitForSelector('.world-wipe img');
+  await shot(page, '8-wipe');
+  await page.keyboard.press('Escape');
+  await page.click('#theme');
+  await shot(page, '9-light');
+  await page.select('#language', 'zh');
+  await shot(page, '10-chinese');
+  await page.select('#language', 'en');
+  await page.click('#theme');
+}
+
+async function reload(page) {
+  const before = await page.evaluate(() => JSON.stringify(studio.state.draft.get().path));
+  await rest(600);
+  await page.reload();
+  await page.waitForSelector('html[data-state="ready"]', { timeout: 30_000 });
+  await page.waitForSelector('#history .world img');
+  seen.draftKept = (await page.evaluate(() => JSON.stringify(studio.state.draft.get().path))) === before;
+  seen.pictureKept = await page.evaluate(() => studio.state.draft.get().picture !== null);
+  await page.click('#history .world .thumb');
+  await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 30_000 });
+  seen.found = true;
+}
+
+async function phone(page) {
+  await page.setViewport({ width: 390, height: 844, isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
+  await shot(page, '11-phone');
+  await page.click('.tabs [data-tab="worlds"]');
+  await shot(page, '12-phone-worlds');
+  await page.click('.tabs [data-tab="make"]');
+  await shot(page, '13-phone-make');
+  await page.click('.tabs [data-tab="path"]');
+  await shot(page, '14-phone-path');
+  seen.fits = await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+}
+
+async function middle(page, selector) {
+  const box = await (await page.$(selector)).boundingBox();
+  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+}
