@@ -12,7 +12,7 @@ import torch
 from rendering_scenes import cameras, scene
 
 from flashworld.gaussians import Gaussians
-from flashworld.rendering import Rendering, available, choose, render
+from flashworld.rendering import Rendering, available, choose, render, triton_rasteriser
 from flashworld.rendering.triton_rasteriser import plan
 from flashworld.testing.parity import compare_folder
 from flashworld.testing.rasterise import render_reference
@@ -155,9 +155,13 @@ def test_no_cameras_make_no_pictures() -> None:
     assert render_triton(scene(0), cameras()[:0]).colour.shape == (0, 3, HEIGHT, WIDTH)
 
 
-def test_without_interpreter_it_needs_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_interpreter_it_needs_cuda_and_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     assert available()["triton"] is None
     assert choose("auto", torch.device("cpu")) == "numba"
     monkeypatch.setenv("TRITON_INTERPRET", "0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert "CUDA" in str(available()["triton"])
+    assert "no CUDA device" in str(triton_rasteriser.missing())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CC", raising=False)
+    assert "no compiler" in str(triton_rasteriser.missing())
