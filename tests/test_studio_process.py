@@ -1,7 +1,10 @@
 """The studio as a process: started, watched, killed at any moment, started again."""
 
+import contextlib
 import json
 import random
+import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -76,8 +79,16 @@ def test_kill_at_random_moments_loses_nothing(folder, request):
     assert interrupted > 0 or times < 5, "no kill ever met a job at work"
 
 
-def test_events_tell_of_a_job_from_the_queue_to_its_end(folder):
-    studio = Studio(folder)
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    """One that is asked to end when all tests are done, and does so in order."""
+    running = Studio(tmp_path_factory.mktemp("studio") / "data")
+    yield running
+    assert running.stop() == 0
+    assert "Traceback" not in running.log()
+
+
+def test_events_tell_of_a_job_from_the_queue_to_its_end(studio):
     assert studio.call("GET", "/api/events")[0] == 406
     request = urllib.request.Request(studio.address + "/api/events", headers={"Accept": "text/event-stream"})
     with urllib.request.urlopen(request, timeout=60) as stream:
@@ -98,8 +109,40 @@ def test_events_tell_of_a_job_from_the_queue_to_its_end(folder):
     assert (status, content.count(b"event: job")) == (200, 1), "the stream of a finished job tells it and ends"
     ranged, part = studio.call("GET", f"/api/jobs/{job_id}/files/mp4?inline=1", headers={"Range": "bytes=0-99"})
     assert (ranged, len(part)) == (206, 100)
-    assert studio.stop() == 0
-    assert "Traceback" not in studio.log()
+
+
+RAW = [
+    b"\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: " + b"y" * 400_000 + b"\r\n\r\n",
+    b"GET /" + b"a" * 400_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n{}",
+    b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999\r\n\r\n{}",
+    b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x",
+    b"POST /generate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    b"POST /generate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+    b"POST /generate HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
+]
+
+
+@pytest.mark.parametrize("sent", RAW, ids=lambda sent: repr(sent)[:40])
+def test_bytes_that_are_no_request_of_ours(studio, sent):
+    host, port = studio.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.makefile("rb").read(100_000)
+        statuses = re.findall(rb"HTTP/1\.[01] (\d)\d\d", answer)
+        # 501 is waitress's answer to a way of sending that it does not know.
+        assert set(statuses) <= {b"1", b"2", b"4"} or b" 501 " in answer
+        assert b"Traceback" not in answer
+        assert b"root:" not in answer
+    assert studio.json("GET", "/api/health")["ok"]
 
 
 def test_help_is_there_at_once_and_names_every_flag():

@@ -45,7 +45,6 @@ def blueprint(workshop: Workshop) -> Blueprint:
 
     @routes.patch("/<job_id>")
     def rename(job_id: str) -> Response:
-        workshop.job(job_id)
         return jsonify(told(workshop.rename(job_id, bodies.text_field(bodies.json_object(), "name"))))
 
     @routes.delete("/<job_id>")

@@ -1,7 +1,6 @@
 """`python app.py`: reads the options, loads the models, starts the workers and the server."""
 
 import logging
-import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +73,8 @@ def _run(options: dict[str, Any]) -> None:
     limits = Limits(keep_seconds=options["keep_days"] * 86400, keep_bytes=int(options["keep_gb"] * 1e9))
     workshop = Workshop(options["cache_dir"], makers, limits)
     own_name = socket.gethostname().lower()
-    settings = Settings(options["token"], tuple(options["cors"]), (options["host"], own_name, f"{own_name}.local"))
+    names = (options["host"].lower(), own_name, f"{own_name}.local")
+    settings = Settings(options["token"], tuple(options["cors"]), names)
     try:
         workshop.start()
         serve(
@@ -96,9 +96,6 @@ def _makers(options: dict[str, Any]) -> "list[Maker]":
 
     devices = _devices(options)
     number = options["max_concurrent"] or len(devices)
-    if devices[0] in (None, "cpu") and not torch.cuda.is_available():
-        # Together they use each core once; more threads would only wait for one another.
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // number))
     try:
         with progress_bars() as report:
             places = [devices[index % len(devices)] for index in range(number)]
@@ -106,6 +103,9 @@ def _makers(options: dict[str, Any]) -> "list[Maker]":
     except torch.cuda.OutOfMemoryError:
         raise BackendError(f"The GPU has no room for {number} models: lower --max-concurrent.") from None
     model = makers[0].model
+    if model.device.type == "cpu":
+        # Together they use each core once; more threads would only wait for one another.
+        torch.set_num_threads(max(1, torch.get_num_threads() // number))
     trained = "" if model.trained else click.style(" (untrained: its scenes look like noise)", fg="yellow")
     click.echo(f"Model {model.name}{trained} on {model.device}, {number} at once.")
     return makers
@@ -124,6 +124,7 @@ def _devices(options: dict[str, Any]) -> list[str | None]:
 
 def _greet(options: dict[str, Any], port: int) -> None:
     host = "localhost" if options["host"] in ("127.0.0.1", "0.0.0.0", "::1", "::") else options["host"]
+    host = f"[{host}]" if ":" in host else host
     token = f"?token={options['token']}" if options["token"] else ""
     click.secho(f"The studio is open at http://{host}:{port}/{token}", bold=True)
     if options["host"] not in ("127.0.0.1", "localhost", "::1") and not options["token"]:

@@ -20,12 +20,14 @@ from flashworld.cameras.templates import TEMPLATES, make_path
 from flashworld.generation import path_of, read_record
 from flashworld.request import SceneRequest, parse_path, parse_request
 from flashworld.request.parsing import read_json
-from flashworld.request.schema import MAX_FRAMES
+from flashworld.request.schema import MAX_CAMERAS, MAX_FRAMES
 
 MAX_PATH_BYTES = 8_000_000
 ZIP = b"PK\x03\x04"
+MAX_TEMPLATE_FRAMES = MAX_CAMERAS - 1
+"""One less than a path may have: the camera that it goes on from belongs to it too."""
 USUAL_FOV = 70.0
-USUAL_SIZE = (480, 704)
+USUAL_FRAMES, USUAL_SIZE = 24, (480, 704)
 EXPORTS = {"flashworld": "path.json", "nerfstudio": "transforms.json", "colmap": "colmap.zip"}
 """Format to the name of the file that is sent."""
 
@@ -101,7 +103,9 @@ def _path_request(fields: dict[str, Any]) -> SceneRequest:
 def _from_template(fields: dict[str, Any]) -> tuple[Cameras, tuple[int, int]]:
     """The cameras of a template, or those that continue it from `start`, and their pictures' size."""
     frames, height, width = _resolution(fields)
-    frames = int(_number(fields, "frames", frames))
+    frames = _number(fields, "frames", frames)
+    if not isinstance(frames, int) or not 1 <= frames <= MAX_TEMPLATE_FRAMES:
+        raise refuse(f"frames: a whole number from 1 to {MAX_TEMPLATE_FRAMES} is needed")
     fov, amount = _number(fields, "fov_degrees", USUAL_FOV), fields.get("amount")
     amount = None if amount is None else _number(fields, "amount", 0)
     easing = bodies.text_field({"easing": "linear"} | fields, "easing")
@@ -117,7 +121,7 @@ def _from_template(fields: dict[str, Any]) -> tuple[Cameras, tuple[int, int]]:
 
 def _resolution(fields: dict[str, Any]) -> tuple[int, int, int]:
     """The checked resolution of a body, or the usual one."""
-    given = fields.get("resolution", [MAX_FRAMES // 2 - 8, *USUAL_SIZE])
+    given = fields.get("resolution", [USUAL_FRAMES, *USUAL_SIZE])
     view = {"quaternion": [1, 0, 0, 0], "position": [0, 0, 0], "fx": 1, "fy": 1, "cx": 1, "cy": 1}
     return parse_request({"cameras": [view], "resolution": given, "text_prompt": "a path"}).resolution
 

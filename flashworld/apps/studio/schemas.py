@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flashworld.apps.studio.paths import MAX_TEMPLATE_FRAMES
 from flashworld.cameras.easing import EASINGS
 from flashworld.cameras.templates import TEMPLATES
 from flashworld.jobs.job import STATES
@@ -68,6 +69,8 @@ def _of_requests() -> dict[str, Schema]:
     """The request for a scene, with what our own routes add to it, and its parts."""
     whole = SceneRequest.model_json_schema(ref_template="#/components/schemas/{model}")
     camera = whole.pop("$defs")["CameraView"]
+    # Not all of the four may be zero.
+    camera["properties"]["quaternion"]["contains"] = {"anyOf": [{"minimum": 1e-7}, {"maximum": -1e-7}]}
     fields = whole["properties"]
     fields["cameras"] = {
         "type": "array", "items": ref("Camera"), "minItems": 1, "maxItems": MAX_CAMERAS,
@@ -78,18 +81,20 @@ def _of_requests() -> dict[str, Schema]:
     for name in ("text_prompt", "image_index"):
         fields[name] = maybe({key: value for key, value in fields[name].items() if key != "default"})
     extra = {"name": maybe(TEXT), "exact_size": maybe(FLAG)}
+    with_text: Schema = {"required": ["text_prompt"], "properties": {"text_prompt": TEXT | {"pattern": r"\S"}}}
+    with_image: Schema = {"required": ["image_prompt"], "properties": {"image_prompt": TEXT | {"minLength": 1}}}
     path_fields = {name: fields[name] for name in ("cameras", "resolution", "image_index", "image_prompt")}
     return {
         "Camera": camera,
         "SceneRequest": whole,
-        "Submission": whole | {"title": "Submission", "properties": fields | extra},
+        "Submission": whole | {"title": "Submission", "properties": fields | extra, "anyOf": [with_text, with_image]},
         "Path": {"type": "object", "properties": path_fields, "required": ["cameras", "resolution"]},
         "TemplateWish": {
             "type": "object",
             "properties": {
                 "template": {"enum": list(TEMPLATES)},
                 "amount": maybe(NUMBER),
-                "frames": maybe({"type": "integer", "minimum": 1, "maximum": MAX_CAMERAS - 1}),
+                "frames": maybe({"type": "integer", "minimum": 1, "maximum": MAX_TEMPLATE_FRAMES}),
                 "fov_degrees": maybe({"type": "number", "minimum": 5, "maximum": 170}),
                 "easing": {"enum": list(EASINGS)},
                 "resolution": fields["resolution"],
