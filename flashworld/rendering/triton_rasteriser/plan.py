@@ -12,8 +12,13 @@ MAX_TILES = 65_535
 
 
 def bytes_at_once(device: torch.device) -> int:
-    """What the lists of the views that are rendered at a time may take: a sixteenth of a GPU's memory."""
-    return torch.cuda.get_device_properties(device).total_memory // 16 if device.type == "cuda" else 1 << 30
+    """What the lists of the views that are rendered at a time may take: a sixteenth of a GPU's memory, at most 8 GiB.
+
+    More would gain nothing, and 8 GiB of records are counted in 32 bits.
+    """
+    return (
+        min(torch.cuda.get_device_properties(device).total_memory // 16, 8 << 30) if device.type == "cuda" else 1 << 30
+    )
 
 
 def forward_bytes(num_records: int, num_pairs: int) -> int:
