@@ -13,7 +13,7 @@ from rendering_scenes import cameras, scene
 
 from flashworld.gaussians import Gaussians
 from flashworld.rendering import Rendering, available, choose, render, triton_rasteriser
-from flashworld.rendering.triton_rasteriser import plan
+from flashworld.rendering.triton_rasteriser import plan, tiles
 from flashworld.testing.parity import compare_folder
 from flashworld.testing.rasterise import render_reference
 
@@ -106,6 +106,30 @@ def test_pieces_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert_equal(cut, views)
         for name in NAMES:
             assert (parts[name] - whole[name]).abs().max() <= 1e-6 * whole[name].abs().max(), name
+
+
+def test_too_little_memory_makes_smaller_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory runs out, as it were, wherever more than half of the pairs are to be sorted at a time."""
+    gaussians = scene(2, degree=0)[76:96]
+    views, whole = gradients(render, gaussians, cameras(2), rasteriser="triton")
+    sort_pairs, asked = tiles.sort_pairs, []
+
+    def sort_few(numbers: torch.Tensor, num_tiles: int) -> tuple[torch.Tensor, torch.Tensor]:
+        asked.append(len(numbers))
+        if len(numbers) > asked[0] // 2 + 5:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return sort_pairs(numbers, num_tiles)
+
+    monkeypatch.setattr(plan, "bytes_at_once", lambda _: 40_000)
+    monkeypatch.setattr(plan, "LEAST_BYTES", 1)
+    monkeypatch.setattr(tiles, "sort_pairs", sort_few)
+    cut, parts = gradients(render, gaussians, cameras(2), rasteriser="triton")
+    assert_equal(cut, views)
+    for name in NAMES:
+        assert (parts[name] - whole[name]).abs().max() <= 1e-6 * whole[name].abs().max(), name
+    monkeypatch.setattr(plan, "LEAST_BYTES", 1 << 40)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        render_triton(gaussians, cameras(2))
 
 
 def test_gradients_are_the_same_bytes_every_time() -> None:

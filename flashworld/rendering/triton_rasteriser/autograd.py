@@ -100,7 +100,7 @@ class _Render(torch.autograd.Function):
         from flashworld.rendering.triton_rasteriser import passes
 
         scene, outputs = ctx.saved_tensors[:5], ctx.saved_tensors[5:]
-        v_scene = tuple(torch.zeros_like(part) for part in scene)
+        v_scene = tuple(torch.empty_like(part) for part in scene)
         v_images = passes.Images(*(v_output.contiguous() for v_output in v_outputs))
         with torch.cuda.device_of(scene[0]):
             passes.backward(passes.Scene(*scene), ctx.views, passes.Images(*outputs), v_images, passes.Scene(*v_scene))

@@ -3,7 +3,7 @@
 # pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false, reportMissingImports=false
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import triton
@@ -98,18 +98,39 @@ class Origins:
 
 def render(scene: Scene, views: Views, background: tuple[float, float, float], out: Images) -> None:
     """Fill `out` with the pictures."""
-    for piece in _pieces(scene, views, plan.forward_bytes):
-        _render_piece(scene, views, piece, background, out)
+
+    def work(limit: int) -> None:
+        for piece in _pieces(scene, views, plan.forward_bytes, limit):
+            _render_piece(scene, views, piece, background, out)
+
+    _fit(work, scene.means.device)
 
 
 def backward(scene: Scene, views: Views, images: Images, v_images: Images, v_scene: Scene) -> None:
-    """Add the gradients to `v_scene`, given the pictures that `render` made and the loss's gradients."""
+    """Fill `v_scene` with the gradients, given the pictures that `render` made and the loss's gradients."""
 
     def size(num_records: int, num_pairs: int) -> int:
         return plan.backward_bytes(num_records, num_pairs) + 4 * len(scene)
 
-    for piece in _pieces(scene, views, size):
-        _backward_piece(scene, views, piece, images, v_images, v_scene)
+    def work(limit: int) -> None:
+        for field in fields(Scene):
+            getattr(v_scene, field.name).zero_()
+        for piece in _pieces(scene, views, size, limit):
+            _backward_piece(scene, views, piece, images, v_images, v_scene)
+
+    _fit(work, scene.means.device)
+
+
+def _fit(work: Callable[[int], None], device: torch.device) -> None:
+    """Work in pieces of a number of bytes. If memory runs out, begin again with pieces of half as many."""
+    limit = plan.bytes_at_once(device)
+    while True:
+        try:
+            return work(limit)
+        except torch.cuda.OutOfMemoryError:
+            if limit <= plan.LEAST_BYTES:
+                raise
+        limit //= 2
 
 
 def _render_piece(
@@ -165,8 +186,7 @@ def _num_tiles(piece: Piece, views: Views) -> int:
     return piece.band.num_views * piece.band.num_rows * views.columns
 
 
-def _pieces(scene: Scene, views: Views, size: Callable[[int, int], int]) -> Iterator[Piece]:
-    limit = plan.bytes_at_once(scene.means.device)
+def _pieces(scene: Scene, views: Views, size: Callable[[int, int], int], limit: int) -> Iterator[Piece]:
     return plan.plan(lambda band: _count(scene, views, band), views.whole, views.columns, size, limit)
 
 

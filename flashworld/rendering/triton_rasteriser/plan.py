@@ -10,6 +10,9 @@ from torch import Tensor
 MAX_TILES = 65_535
 """Tiles of all views that are rendered at a time: their numbers fit 16 bits, which sort in half the time of 32."""
 
+LEAST_BYTES = 64 << 20
+"""Where there is no room for pieces of this size, there is none for the scene."""
+
 
 def bytes_at_once(device: torch.device) -> int:
     """What the lists of the views that are rendered at a time may take: a sixteenth of a GPU's memory, at most 8 GiB.
