@@ -12,7 +12,7 @@ const TURNS = {
 };
 const GLIDE_SECONDS = 0.07;
 const PUSH_SECONDS = 0.14;
-/** Of the distance to what lies ahead, and in radians. */
+/** In typical lengths of the scene, and in radians. */
 const PUSH_PER_SECOND = 0.7;
 const TURN_PER_SECOND = 1.2;
 const FAST = 3;
@@ -34,8 +34,10 @@ export class Controls {
   /** Factor of all speeds. */
   speed = 1;
   enabled = true;
-  /** Distance to what lies ahead; the measure of steps. Set by the owner. */
+  /** Distance to what lies ahead: the measure of drags and of the wheel. Set by the owner. */
   reach = 1;
+  /** A typical length of the scene: the measure of keys, the same wherever the camera is. Set by the owner. */
+  unit = 1;
   /** What the camera's yaw turns around. @type {Vector3} */
   up = new Vector3(0, 1, 0);
 
@@ -105,9 +107,9 @@ export class Controls {
     const { move, turn } = this.#wanted();
     const share = 1 - Math.exp(-seconds / PUSH_SECONDS);
     const fast = this.#keys.has('ShiftLeft') || this.#keys.has('ShiftRight') ? FAST : 1;
-    this.#velocity.move.lerp(move.multiplyScalar(PUSH_PER_SECOND * this.reach * this.speed * fast), share);
+    this.#velocity.move.lerp(move.multiplyScalar(PUSH_PER_SECOND * this.unit * this.speed * fast), share);
     this.#velocity.turn.lerp(turn.multiplyScalar(TURN_PER_SECOND), share);
-    if (this.#velocity.move.length() > 1e-5 * this.reach) {
+    if (this.#velocity.move.length() > 1e-5 * this.unit) {
       this.#camera.position.add(this.#velocity.move.clone().multiplyScalar(seconds).applyQuaternion(this.#camera.quaternion));
       this.#pivotKnown = false;
     }
@@ -176,7 +178,7 @@ export class Controls {
     this.#element.focus({ preventScroll: true });
     this.#element.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY, button: event.button });
-    if (!this.#pivotKnown) this.#findPivot();
+    if (!this.#pivotKnown || this.#pointers.size > 1) this.#findPivot();
   }
 
   /** What is ahead becomes the pivot; in a hole of the scene the old distance stays. */
@@ -221,7 +223,8 @@ export class Controls {
   #wheel(event) {
     if (!this.enabled) return;
     event.preventDefault();
-    if (!this.#pivotKnown) this.#findPivot();
+    // Each new turn of the wheel asks anew: steps shrink towards what is ahead, which must not become a wall.
+    if (Math.abs(this.#ahead.dolly) < 0.01) this.#findPivot();
     const pixels = event.deltaY * (event.deltaMode === 1 ? LINE_PIXELS : 1) * (event.ctrlKey ? 6 : 1);
     this.#ahead.dolly -= (this.speed * pixels) / WHEEL_PIXELS;
   }

@@ -149,7 +149,8 @@ export class WorldView {
     old?.dispose();
     this.#mesh = mesh;
     this.#extent = new Extent(mesh ? sampledCentres(mesh) : []);
-    this.#eye.measure(this.#unit());
+    this.controls.unit = this.#unit();
+    this.#eye.measure(this.controls.unit);
     this.stats.splats = mesh ? mesh.splats.getNumSplats() : 0;
   }
 
