@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from flashworld.apps.gradio.budget import (
     BASE_SECONDS,
+    FULL,
     LEAST_SECONDS,
     MOST_SECONDS,
+    START_SECONDS,
     Workload,
     check_fits,
     duration,
+    predicted,
     seconds_for,
 )
 from flashworld.errors import RequestError
@@ -24,7 +27,6 @@ from flashworld.planner import Size
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
-FULL = Workload(FLASHWORLD, RESIDENT, Size(24, 480, 704), 116)
 OFFLOADED = RESIDENT.with_flags(text_encoder=True, decoders=True, transformer_meanwhile=False)
 
 workloads = st.builds(
@@ -40,6 +42,11 @@ def test_the_full_scene_gets_the_base_budget():
     assert duration(FULL) == BASE_SECONDS
 
 
+def test_the_base_budget_holds_what_is_predicted():
+    """If the planner is fitted to slower runs, the base has to grow."""
+    assert START_SECONDS + predicted(FULL) <= BASE_SECONDS
+
+
 @given(workloads)
 def test_never_more_than_allowed_and_never_nothing(work: Workload):
     assert LEAST_SECONDS <= duration(work) <= MOST_SECONDS
@@ -52,7 +59,7 @@ def test_what_is_let_through_has_the_seconds_that_it_needs(work: Workload):
     except RequestError:
         assert seconds_for(work) > MOST_SECONDS
     else:
-        assert duration(work) >= seconds_for(work)
+        assert duration(work) >= seconds_for(work) - 1e-3
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,17 @@ async function shot(page, name) {
   await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
-const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const path = (page) => page.evaluate(() => studio.state.draft.get().path);
-const numKeys = async (page) => (await path(page)).keys.length;
+function rest(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function path(page) {
+  return page.evaluate(() => studio.state.draft.get().path);
+}
+
+async function numKeys(page) {
+  return (await path(page)).keys.length;
+}
 
 async function until(page, count) {
   await page.waitForFunction((wanted) => document.querySelectorAll('#strip .key').length === wanted, { timeout: 10_000 }, count);

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from flashworld.errors import RequestError
-from flashworld.models.config import ModelConfig
+from flashworld.models.config import FLASHWORLD, ModelConfig
 from flashworld.placement import RESIDENT, Card, Plan
 from flashworld.planner import Size, predict
 
@@ -32,16 +32,13 @@ ZEROGPU = Card(
 """What a call gets by default: half of 188 multiprocessors, 1024 operations each in a cycle (the card's data sheet)."""
 
 START_SECONDS = 3.0
-"""Of a worker that is new: a process, CUDA, the weights' way to the GPU."""
+"""Allowed for a worker that is new: a process, CUDA, the weights' way to the GPU."""
 
 TEXT_ON_CPU_SECONDS = 8.0
-"""Of the text encoder if it works on the CPU: the GPU waits for it."""
-
-MARGIN = 1.5
-"""Between the prediction for a warm scene and what is asked for: a call that is cut off helps nobody."""
+"""Allowed for the text encoder if it works on the CPU: the GPU waits for it."""
 
 SECONDS_PER_MEGAPIXEL = {"hand over": 0.12, "video": 0.02}
-"""To leave the GPU's process through a file, for all views together; and to film, for each picture."""
+"""Allowed to leave the GPU's process through a file, for all views together; and to film, for each picture."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +51,29 @@ class Workload:
     video_pictures: int
 
 
-def seconds_for(work: Workload) -> float:
-    """The GPU seconds that a workload takes at most."""
+FULL = Workload(FLASHWORLD, RESIDENT, Size(24, 480, 704), 116)
+
+
+def predicted(work: Workload) -> float:
+    """Seconds of work on ZeroGPU's card, without the start of a worker.
+
+    The scene's part is the planner's prediction, whose constants are fitted to recorded runs.
+    """
     scene = predict(work.plan, ZEROGPU, work.config, work.size).seconds
     picture = work.size.height * work.size.width / 1e6
     hand_over = SECONDS_PER_MEGAPIXEL["hand over"] * work.size.frames * picture
     video = SECONDS_PER_MEGAPIXEL["video"] * work.video_pictures * picture
-    text = TEXT_ON_CPU_SECONDS * (work.plan.text_encoder == "host")
-    return START_SECONDS + text + MARGIN * scene + hand_over + video
+    return scene + hand_over + video + TEXT_ON_CPU_SECONDS * (work.plan.text_encoder == "host")
+
+
+def seconds_for(work: Workload) -> float:
+    """The GPU seconds that a workload is given: the base budget, scaled as the prediction scales."""
+    return START_SECONDS + (BASE_SECONDS - START_SECONDS) * predicted(work) / predicted(FULL)
 
 
 def duration(work: Workload) -> int:
     """Whole seconds to ask ZeroGPU for, from `LEAST_SECONDS` to `MOST_SECONDS`."""
-    return min(max(math.ceil(seconds_for(work)), LEAST_SECONDS), MOST_SECONDS)
+    return min(max(math.ceil(round(seconds_for(work), 3)), LEAST_SECONDS), MOST_SECONDS)
 
 
 def check_fits(work: Workload) -> None:
