@@ -127,6 +127,7 @@ function mount(studio, view) {
   const generate = mountGenerate(studio, worlds);
   const hint = mountHint(studio, templates);
 
+  tools.build();
   studio.draft.watch(() => {
     for (const render of [parts.overlay, parts.strip, parts.graph, parts.inspector, ground.render, inset.render, inputs.render, transport.render, generate.render, hint]) render();
   });

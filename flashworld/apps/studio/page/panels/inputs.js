@@ -132,12 +132,12 @@ export function mountInputs(studio, { say }) {
     const machine = studio.machine.get();
     if (!machine) return;
     const [model] = machine.models;
-    const memory = Object.entries(machine.memory).filter(([, used]) => used).map(([name]) => t(`memory.${name}`));
+    const memory = Object.entries(machine.memory ?? {}).filter(([, used]) => used).map(([name]) => t(`memory.${name}`));
     const facts = [
       ['machine.model', `${model.name}${model.trained ? '' : ` (${t('machine.untrained')})`}`],
       ['machine.device', `${machine.device} · ${machine.dtype}`],
       ['machine.native', machine.native_size ? nativeWords(machine.native_size) : t('machine.any')],
-      ['machine.memory', memory.join(', ') || t('memory.none')],
+      ...(machine.memory ? [['machine.memory', memory.join(', ') || t('memory.none')]] : []),
       ['machine.rasteriser', machine.rasteriser],
       ['machine.atOnce', String(machine.max_concurrent)],
     ];
