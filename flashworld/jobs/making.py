@@ -73,8 +73,8 @@ class Maker:
         pixels = work.frames * work.height * work.width
         if self.model.device.type == "cpu" and pixels > MOST_WORK_ON_CPU:
             asked = f"{work.frames} views of {work.height} x {work.width}"
-            remedy = "ask for fewer frames or smaller pictures, or leave exact_size out"
-            raise RequestError([f"exact_size: {asked} are more than a machine without a GPU can hold; {remedy}"])
+            remedy = "ask for fewer frames or smaller pictures" + (", or leave exact_size out" if exact_size else "")
+            raise RequestError([f"resolution: {asked} are more than a machine without a GPU can hold; {remedy}"])
         filmed = _num_pictures(request.frames, self.fps) * request.height * request.width
         return Plan(Amounts(pixels, filmed), work.note)
 

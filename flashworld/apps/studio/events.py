@@ -16,8 +16,6 @@ LOOK_SECONDS = 1.0
 MAX_STREAMS = 32
 """Open at once. Each holds a thread of the server's, which has as many again for answers."""
 
-Text = Callable[[Message], str]
-
 
 def blueprint(workshop: Workshop) -> Blueprint:
     """The routes."""

@@ -14,8 +14,6 @@ from flashworld.errors import BackendError, FlashWorldError
 if TYPE_CHECKING:
     from flashworld.jobs import Maker
 
-DEFAULT_FOLDER = Path.home() / ".cache" / "flashworld" / "studio"
-
 
 @click.command("app.py", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one.")
@@ -32,8 +30,7 @@ DEFAULT_FOLDER = Path.home() / ".cache" / "flashworld" / "studio"
     "--cache-dir",
     "--cache_dir",
     type=click.Path(file_okay=False, path_type=Path),
-    default=DEFAULT_FOLDER,
-    help="Folder of jobs and results. [default: .cache/flashworld/studio in your home]",
+    help="Folder of jobs and results. [default: .flashworld/studio in your home]",
 )
 @click.option(
     "--keep-days",
@@ -71,10 +68,11 @@ def _run(options: dict[str, Any]) -> None:
     click.echo("Starting; this takes a few seconds …")
     makers = _makers(options)
     limits = Limits(keep_seconds=options["keep_days"] * 86400, keep_bytes=int(options["keep_gb"] * 1e9))
-    workshop = Workshop(options["cache_dir"], makers, limits)
+    # Not in the cache folder of other commands: clearing that must not take anyone's worlds.
+    workshop = Workshop(options["cache_dir"] or Path.home() / ".flashworld" / "studio", makers, limits)
     own_name = socket.gethostname().lower()
     names = (options["host"].lower(), own_name, f"{own_name}.local")
-    settings = Settings(options["token"], tuple(options["cors"]), names)
+    settings = Settings(options["token"] or None, tuple(options["cors"]), names)
     try:
         workshop.start()
         serve(
@@ -99,7 +97,10 @@ def _makers(options: dict[str, Any]) -> "list[Maker]":
     try:
         with progress_bars() as report:
             places = [devices[index % len(devices)] for index in range(number)]
-            makers = [Maker(chosen_model(options | {"device": device}, report)) for device in places]
+            makers: list[Maker] = []
+            for device in places:
+                makers.append(Maker(chosen_model(options | {"device": device}, report)))
+                options = options | {"model": makers[0].model.name}  # chosen, and told, once
     except torch.cuda.OutOfMemoryError:
         raise BackendError(f"The GPU has no room for {number} models: lower --max-concurrent.") from None
     model = makers[0].model
