@@ -26,13 +26,13 @@ def load_record(records, record):
 
 @triton.jit
 def locate_tile(first_view, first_row, num_rows, width):
-    """View, and coordinates of the pixels' centres as a row x and a column y, of the program's tile."""
+    """View of the program's tile, its pixels' columns as a row, and their rows as a column."""
     columns = (width + TILE_WIDTH - 1) // TILE_WIDTH
     tile = tl.program_id(0)
     row = tile // columns
-    x = (tile - row * columns) * TILE_WIDTH + tl.arange(0, TILE_WIDTH)[None, :]
-    y = (first_row + row % num_rows) * TILE_HEIGHT + tl.arange(0, TILE_HEIGHT)[:, None]
-    return first_view + row // num_rows, x, y
+    pixel_columns = (tile - row * columns) * TILE_WIDTH + tl.arange(0, TILE_WIDTH)[None, :]
+    pixel_rows = (first_row + row % num_rows) * TILE_HEIGHT + tl.arange(0, TILE_HEIGHT)[:, None]
+    return first_view + row // num_rows, pixel_columns, pixel_rows
 
 
 @triton.jit

@@ -20,7 +20,6 @@ from flashworld.rendering.triton_rasteriser.geometry import (
 
 RECORD = tl.constexpr(12)  # words of a record, in three groups of four
 HALF_LOG2_E = tl.constexpr(0.7213475204444817)
-LOG2_E = tl.constexpr(1.4426950408889634)
 
 
 @triton.jit
