@@ -181,7 +181,10 @@ async function links(page) {
     end();
     view.setPose({ position: [9, 9, 9] });
     const free = [view.pose(), other.pose()];
+    let lost = false;
+    other.onLost(() => (lost = true));
     other.dispose();
-    return { followed, led, free, canvases: document.querySelectorAll('canvas').length };
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return { followed, led, free, lost, canvases: document.querySelectorAll('canvas').length };
   });
 }

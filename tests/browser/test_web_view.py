@@ -179,4 +179,8 @@ def test_linked_views_look_from_one_place(told: Told):
     assert links["followed"][0]["position"] == [0.5, 0.1, 0]
     assert links["led"][0]["fovY"] == pytest.approx(0.9)
     assert links["free"][0] != links["free"][1]
-    assert links["canvases"] == 1
+
+
+def test_a_view_that_is_put_away_leaves_nothing_and_complains_of_nothing(told: Told):
+    assert told["links"]["canvases"] == 1
+    assert told["links"]["lost"] is False

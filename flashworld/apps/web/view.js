@@ -350,6 +350,7 @@ export class WorldView {
   /** Stops and frees everything. */
   dispose() {
     this.#disposed = true;
+    for (const callbacks of Object.values(this.#listeners)) callbacks.clear();
     this.#renderer.setAnimationLoop(null);
     this.#resizing.disconnect();
     this.controls.dispose();
