@@ -36,7 +36,7 @@ def _initial(name: str, shape: torch.Size, generator: torch.Generator) -> Tensor
     values = torch.randn(shape, generator=generator, device=device)
     if name.endswith("scale_shift_table"):
         return values / math.sqrt(shape[-1])
-    return values if name == "shared.weight" else values / math.sqrt(shape[1:].numel())
+    return values if name == "shared.weight" else values / math.sqrt(math.prod(shape[1:]))
 
 
 def _initialise_head(head: GaussianHead) -> None:

@@ -17,7 +17,7 @@ from flashworld.models.model import Model, assemble, build_networks
 from flashworld.placement import CPU_PLAN, WHOLE, Plan, Residence, find_card
 from flashworld.placement.residence import home
 from flashworld.planner import choose_plan
-from flashworld.runtime import choose_dtype
+from flashworld.runtime import choose_dtype, let_memory_grow
 from flashworld.weights import hub
 from flashworld.weights.fill import Placement, fill, weight_shapes
 from flashworld.weights.quantised import cached_file, keep, quantised_source
@@ -39,6 +39,7 @@ def load(
     dtype: torch.dtype | None = None,
     plan: Plan | None = None,
     compiled: bool = False,
+    gpu_later: bool = False,
     report: Report = ignore,
 ) -> Model:
     """A model with its weights in place.
@@ -53,12 +54,15 @@ def load(
         plan: How the device's memory is shared. By default the one that `flashworld.planner` chooses for the published
             layout on CUDA, and everything resident in full precision elsewhere.
         compiled: Let torch compile the networks' blocks: faster scenes, a slower first one.
+        gpu_later: `device` is promised and not here yet, as on ZeroGPU: nothing is tried out on it.
         report: Hears of every loaded tensor, as stage `load`.
 
     Raises:
         WeightsError: Weights are missing, damaged or of another shape; the sentence says which file and what to do.
     """
     device = torch.device(device)
+    if device.type == "cuda":
+        let_memory_grow()
     placement = Placement(device, dtype or choose_dtype(device))
     if model == "tiny" and ckpt is not None:
         raise WeightsError("The tiny model takes no checkpoint: leave out --ckpt, or ask for --model flashworld.")
@@ -68,16 +72,18 @@ def load(
     source = _find(model, ckpt)
     loaded = _load_source(str(model), source, placement, plan or plan_for(source.config, device), report)
     if device.type == "cuda":
-        _suit_cuda(loaded)
+        _suit_cuda(loaded, measure=not gpu_later)
     if compiled:
         compile_regions(loaded.networks)
     return loaded
 
 
-def _suit_cuda(model: Model) -> None:
+def _suit_cuda(model: Model, measure: bool) -> None:
     """Lay out and choose what is fastest on this GPU; numbers change by rounding only."""
     put_channels_last(model.networks.vae)
     put_channels_last(model.networks.recon_decoder)
+    if not measure:
+        return
     sizes = model.config.transformer
     use_attention(
         model.networks.transformer,

@@ -78,6 +78,6 @@ def load_chosen(settings: Settings) -> tuple[Model, Plan]:
     plan = None
     if device.type == "cuda" and name != "tiny" and (settings.hosted or asked != RESIDENT):
         plan = asked
-    model = load(name, ckpt=settings.ckpt, device=device, plan=plan)
+    model = load(name, ckpt=settings.ckpt, device=device, plan=plan, gpu_later=settings.hosted)
     import_module(f"flashworld.rendering.{'triton' if device.type == 'cuda' else 'numba'}_rasteriser")
     return model, CPU_PLAN if device.type == "cpu" else asked
