@@ -45,7 +45,7 @@ export function mountTemplates(studio, api, { poseOfView, select, say }) {
       append(template, fault, add);
     } });
     const close = make('button', { type: 'button', onclick: () => dialog.close() }, t('dialog.cancel'));
-    form.append(grid, amountFields(template), fault, foot(close, add));
+    form.append(grid, fault, make('div', { class: 'template-foot' }, amountFields(template), foot(close, add)));
     dialog.replaceChildren(heading(), make('p', { class: 'faint' }, t(studio.draft.get().path.keys.length ? 'template.after' : 'template.first')), form);
   }
 
@@ -127,30 +127,31 @@ export function mountTemplates(studio, api, { poseOfView, select, say }) {
   return { open, render: () => dialog.open && render() };
 }
 
-/** Lines of the way from above and of where the camera looks, fitted into the sketch. */
+/** Lines of the way and of where the camera looks, seen from above, from the side or from behind, whichever tells most. */
 function plan(poses) {
-  const places = poses.map(({ position: [x, , z] }) => [x, z]);
-  const rises = poses.map(({ position: [, y] }) => y);
-  const side = Math.max(...rises) - Math.min(...rises) > 0.3 * extent(places);
-  const points = side ? poses.map(({ position: [, y, z] }) => [-z, -y]) : places;
+  const aheads = poses.map(({ quaternion: [w, x, y, z] }) => [-2 * (x * z + w * y), -2 * (y * z - w * x), -(1 - 2 * (x * x + y * y))]);
+  const spread = [0, 1, 2].map((axis) => reach(poses.map(({ position }) => position[axis])) + 0.4 * reach(aheads.map((ahead) => ahead[axis])));
+  const lowest = spread.indexOf(Math.min(...spread));
+  const flat = { 0: ([, y, z]) => [-z, -y], 1: ([x, , z]) => [x, z], 2: ([x, y]) => [x, -y] }[spread[1] < 0.05 ? 1 : lowest];
+  const points = poses.map(({ position }) => flat(position));
   const span = Math.max(extent(points), 1);
-  const [cx, cy] = [0, 1].map((axis) => (Math.max(...points.map((p) => p[axis])) + Math.min(...points.map((p) => p[axis]))) / 2);
-  const at = ([x, y]) => [SKETCH.width / 2 + ((x - cx) * 40) / span, SKETCH.height / 2 + ((y - cy) * 40) / span];
-  const looks = poses.filter((_, i) => i % 12 === 0 || i === poses.length - 1).map((pose) => {
-    const { quaternion: [w, x, y, z] } = pose;
-    const ahead = [-2 * (x * z + w * y), -2 * (y * z - w * x), -(1 - 2 * (x * x + y * y))];
-    const [dx, dy] = side ? [-ahead[2], -ahead[1]] : [ahead[0], ahead[2]];
-    const [px, py] = at(points[poses.indexOf(pose)]);
-    return `M${px} ${py}l${dx * 13} ${dy * 13}`;
+  const middle = [0, 1].map((axis) => (Math.max(...points.map((p) => p[axis])) + Math.min(...points.map((p) => p[axis]))) / 2);
+  const at = ([x, y]) => [SKETCH.width / 2 + ((x - middle[0]) * 38) / span, SKETCH.height / 2 + ((y - middle[1]) * 38) / span];
+  const looks = points.flatMap((point, i) => {
+    if (i % 12 !== 0 && i !== points.length - 1) return [];
+    const [dx, dy] = flat(aheads[i]);
+    return [`M${at(point).join(' ')}l${dx * 13} ${dy * 13}`];
   });
-  const [sx, sy] = at(points[0]);
+  const [x, y] = at(points[0]);
   return [
     draw('path', { d: looks.join(''), 'stroke-width': 1, opacity: 0.55 }),
     draw('path', { d: `M${points.map((point) => at(point).join(' ')).join('L')}` }),
-    draw('circle', { class: 'start', cx: sx, cy: sy, r: 3.2 }),
+    draw('circle', { class: 'start', cx: x, cy: y, r: 3.2 }),
   ];
 }
 
+const reach = (values) => Math.max(...values) - Math.min(...values);
+
 function extent(points) {
-  return Math.max(...[0, 1].map((axis) => Math.max(...points.map((p) => p[axis])) - Math.min(...points.map((p) => p[axis]))));
+  return Math.max(...[0, 1].map((axis) => reach(points.map((point) => point[axis]))));
 }

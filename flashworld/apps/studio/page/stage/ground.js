@@ -4,7 +4,7 @@
  */
 
 import {
-  Color, DoubleSide, Group, LineBasicMaterial, LineSegments, BufferGeometry, Float32BufferAttribute, Mesh, NoColorSpace, PlaneGeometry,
+  DoubleSide, Group, LineBasicMaterial, LineSegments, BufferGeometry, Float32BufferAttribute, Mesh, NoColorSpace, PlaneGeometry,
   ShaderMaterial, Texture,
 } from '../../web/vendor/spark.js';
 import { posed } from '../../web/cameras.js';
@@ -36,8 +36,6 @@ export function mountGround(studio, view) {
     group.visible = studio.shown.get().kind === 'none';
     const { path, picture, size } = studio.draft.get();
     photo.visible = picture !== null && drawn.picture !== null;
-    const light = document.documentElement.dataset.theme === 'light';
-    floor.material.color = new Color(light ? '#a6adb7' : '#3a424d');
     if (photo.visible) stand(path, size);
     if (picture !== drawn.picture || size !== drawn.size) redraw(picture, size);
     view.invalidate();
@@ -74,5 +72,5 @@ function floorLines() {
   const points = [];
   for (let i = -REACH; i <= REACH; i += 1) points.push(i, DEPTH, -REACH, i, DEPTH, REACH, -REACH, DEPTH, i, REACH, DEPTH, i);
   const geometry = new BufferGeometry().setAttribute('position', new Float32BufferAttribute(points, 3));
-  return new LineSegments(geometry, new LineBasicMaterial({ color: '#3a424d' }));
+  return new LineSegments(geometry, new LineBasicMaterial({ color: '#8d96a3', transparent: true, opacity: 0.35 }));
 }

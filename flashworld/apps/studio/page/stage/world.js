@@ -19,13 +19,14 @@ const MELT_SECONDS = 0.6;
  * @param {{fail: (error: unknown) => void, goTo: (pose: import('../path/lens.js').Pose) => void}} actions
  */
 export function createWorlds(studio, api, view, { fail, goTo }) {
-  /** The job that is being watched, and the address of what is on its way into the view. */
+  /** The job that is being watched, what of it was shown last, and whether something is on its way into the view. */
   let watched = null;
-  let coming = null;
+  let last = null;
+  let coming = false;
   let wipe = null;
 
   studio.jobs.watch(({ jobs }) => {
-    const job = watched && jobs.find(({ id }) => id === watched);
+    const job = jobs.find(({ id }) => id === watched);
     if (job) follow(job);
   });
 
@@ -33,29 +34,40 @@ export function createWorlds(studio, api, view, { fail, goTo }) {
   async function watch(id) {
     watched = id;
     studio.shown.update({ id, request: null, picture: null });
-    const job = studio.jobs.get().jobs.find((one) => one.id === id);
+    last = null;
     const request = await api.request(id);
     const picture = await pictureFromPrompt(request.image_prompt);
     if (watched !== id) return;
     studio.shown.update({ request, picture });
+    const job = jobOf(id);
     if (job) await follow(job);
   }
 
+  /** Brings the newest of a job into the view; what comes meanwhile waits, so that every step that can be seen is seen. */
   async function follow(job) {
-    const preview = job.previews.length - 1;
     const finished = job.state === 'completed' && job.files.spz;
-    const url = finished ? `${job.files.spz.url}?inline=1` : job.previews[preview];
-    if (!url || url === coming) return;
-    coming = url;
+    const url = finished ? `${job.files.spz.url}?inline=1` : job.previews.at(-1);
+    if (!url || url === last || coming) return;
+    coming = true;
     try {
-      const ready = await view.show(url, { keepCamera: true, fade: studio.shown.get().kind === 'none' ? 0 : MELT_SECONDS });
-      if (!ready || coming !== url) return;
-      studio.shown.update({ id: job.id, kind: finished ? 'world' : 'preview', step: finished ? -1 : Number(url.split('/').at(-1)) });
+      const fade = studio.shown.get().kind === 'none' ? 0 : MELT_SECONDS;
+      const ready = await view.show(url, { keepCamera: true, fade });
+      if (ready && watched === job.id) {
+        last = url;
+        studio.shown.update({ id: job.id, kind: finished ? 'world' : 'preview', step: finished ? -1 : Number(url.split('/').at(-1)) });
+      }
     } catch (error) {
+      last = url;
       // A preview that is gone was overtaken by the next one.
-      if (finished && coming === url) fail(error);
+      if (finished && watched === job.id) fail(error);
+    } finally {
+      coming = false;
     }
+    const now = jobOf(watched);
+    if (now) follow(now);
   }
+
+  const jobOf = (id) => studio.jobs.get().jobs.find((one) => one.id === id);
 
   /** Opens a finished world and goes where its picture was seen from. */
   async function open(job) {
@@ -94,7 +106,7 @@ export function createWorlds(studio, api, view, { fail, goTo }) {
   function close() {
     closeWipe();
     watched = null;
-    coming = null;
+    last = null;
     view.clear();
     studio.shown.set({ id: null, kind: 'none', step: -1, request: null, picture: null });
   }
