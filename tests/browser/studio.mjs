@@ -161,6 +161,7 @@ async function generate(page) {
     studio.state.shown.watch(({ kind, step }) => window.steps.push(kind === 'preview' ? step : kind));
   });
   await page.click('#generate');
+  await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'), { timeout: 60_000, polling: 50 });
   await page.waitForFunction(() => window.steps.some((step) => step === 0 || step === 1), { timeout: 90_000, polling: 50 });
   await page.screenshot({ path: join(folder, '4-growing.png') });
   await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 150_000 });

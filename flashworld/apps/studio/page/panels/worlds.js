@@ -1,7 +1,7 @@
 /** Finished worlds: open, rename, download, compare, use as a start, delete; and what became of those that did not finish. */
 
 import { byId, iconButton, make } from '../elements.js';
-import { t } from '../i18n.js';
+import { language, t } from '../i18n.js';
 import { historyOf } from '../jobs.js';
 import { openMenu } from '../menu.js';
 import { rounded, sized } from '../progress.js';
@@ -18,6 +18,7 @@ export function mountWorlds(studio, actions) {
   const bar = byId('compare-bar');
   /** The first of two worlds to be compared. */
   let first = null;
+  let shown = '';
 
   byId('more-history').addEventListener('click', actions.more);
 
@@ -25,6 +26,10 @@ export function mountWorlds(studio, actions) {
     const { jobs, next, loaded } = studio.jobs.get();
     const done = historyOf(jobs);
     first = done.find((job) => job.id === first?.id) ?? null;
+    // Jobs tell of themselves several times a second; pictures that are made anew each time would flicker.
+    const drawn = JSON.stringify([done, studio.shown.get().id, first?.id, language.get(), loaded, next]);
+    if (drawn === shown) return;
+    shown = drawn;
     const focused = document.activeElement?.dataset.focus;
     if (done.length === 0) list.replaceChildren(make('li', { class: 'empty' }, t(loaded ? 'history.empty' : 'history.loading')));
     else list.replaceChildren(...done.map(card));

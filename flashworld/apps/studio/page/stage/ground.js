@@ -70,7 +70,10 @@ export function mountGround(studio, view) {
 
 function floorLines() {
   const points = [];
-  for (let i = -REACH; i <= REACH; i += 1) points.push(i, DEPTH, -REACH, i, DEPTH, REACH, -REACH, DEPTH, i, REACH, DEPTH, i);
+  for (let i = -REACH; i <= REACH; i += 1) {
+    // In pieces: lines that begin far behind the camera are lost on some graphics cards.
+    for (let j = -REACH; j < REACH; j += 1) points.push(i, DEPTH, j, i, DEPTH, j + 1, j, DEPTH, i, j + 1, DEPTH, i);
+  }
   const geometry = new BufferGeometry().setAttribute('position', new Float32BufferAttribute(points, 3));
   return new LineSegments(geometry, new LineBasicMaterial({ color: '#8d96a3', transparent: true, opacity: 0.35 }));
 }

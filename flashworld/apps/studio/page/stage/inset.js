@@ -40,6 +40,8 @@ export function mountInset(studio, view, { poseOfView }) {
     const pose = recorded ? poseAtFrame(path, frame) : poseOfView();
     const small = { width: WIDTH, height: Math.round((WIDTH * size.height) / size.width) };
     const { id, kind, step } = studio.shown.get();
+    byId('inset').hidden = !recorded && kind === 'none';
+    if (byId('inset').hidden) return;
     const wanted = JSON.stringify([pose, small, id, kind, step]);
     byId('inset-caption').textContent = recorded ? t('inset.frame', { frame: Math.round(frame) + 1, frames: path.frames }) : t('inset.next');
     byId('inset').classList.toggle('live', !recorded);

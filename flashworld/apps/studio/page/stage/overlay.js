@@ -51,13 +51,17 @@ export function mountOverlay(studio, view, { select }) {
       lines.add(line(new Line2(), new LineGeometry().setPositions(points.flat()), colours.curve, 2.5));
     }
     path.keys.forEach((key, i) => {
-      if (hides(key, long)) return;
-      lines.add(frustum(key, size, long, i === selected ? colours.selected : colours.key, i === selected ? 2.5 : 1.3));
+      add(key, frustum(key, size, long, i === selected ? colours.selected : colours.key, i === selected ? 2.5 : 1.3));
     });
     const at = poseAtFrame(path, frame);
-    if (!hides(at, long)) lines.add(frustum(at, size, 0.8 * long, colours.head, 1.3));
+    add(at, frustum(at, size, 0.8 * long, colours.head, 1.3));
     const shown = picture && poseAtFrame(path, path.imageIndex);
-    if (shown && !hides(shown, long)) lines.add(frustum(shown, size, 0.62 * long, colours.photo, 1.6));
+    if (shown) add(shown, frustum(shown, size, 0.62 * long, colours.photo, 1.6));
+  }
+
+  function add({ position }, object) {
+    object.userData.position = position;
+    lines.add(object);
   }
 
   /** A camera that one looks through would only be lines across the picture. */
@@ -76,6 +80,7 @@ export function mountOverlay(studio, view, { select }) {
     const { selected, pathShown, riding } = studio.ui.get();
     if (!pathShown || riding) return handles.replaceChildren();
     const long = path.keys.length ? length() : 0;
+    for (const object of lines.children) object.visible = !object.userData.position || !hides(object.userData, long);
     const marks = path.keys.flatMap((key, i) => {
       const [dot, ring] = [onPage(key.position), i === selected ? onPage(ahead(key, long)) : null];
       if (!dot || hides(key, long)) return [];
@@ -163,7 +168,7 @@ export function mountOverlay(studio, view, { select }) {
     return seen.dot(looks) < -0.2 ? -1 : 1;
   }
 
-  view.onMove(() => render());
+  view.onMove(place);
   return render;
 }
 

@@ -56,7 +56,8 @@ export function mountTools(studio, view, { goHome, toggleWipe, setLens, closeWor
 
   setInterval(() => {
     const { splats, fps } = view.stats;
-    byId('stats').textContent = splats ? t('view.stats', { splats: splats.toLocaleString(), fps: Math.round(fps) }) : '';
+    const parts = [t('view.stats', { splats: splats.toLocaleString() }), fps >= 1 && t('view.fps', { fps: Math.round(fps) })];
+    byId('stats').textContent = splats ? parts.filter(Boolean).join(' · ') : '';
   }, 500);
 
   return { build, render };
