@@ -2,7 +2,7 @@
 
 Run `python -m benchmarks.gpu --json gpu.json` on a machine with CUDA: random weights of the published sizes (times and
 memory do not depend on the values), full-size scenes. `--dry` does the same with small sizes on the CPU, to try the
-script. `--table gpu.json` prints the README's table from a JSON that was measured earlier. `--only` chooses sections.
+script. `--table gpu.json` makes the README's table again from an earlier JSON. `--only` chooses sections.
 """
 
 import argparse
@@ -21,7 +21,10 @@ import torch
 from benchmarks import gpu_speed
 from benchmarks.gpu_checks import checks
 from benchmarks.gpu_model import DRY, FULL, Subject
-from benchmarks.gpu_table import table
+from benchmarks.gpu_table import renewed, table
+from flashworld.runtime import let_memory_grow
+
+README = Path(__file__).parents[1] / "README.md"
 
 BUDGET_SECONDS = 450
 """No section begins later than this, so that what was measured is always written."""
@@ -45,8 +48,16 @@ SECTIONS: dict[str, Section] = {
 """In the order of their worth."""
 
 
-def measure(subject: Subject, names: list[str], budget: float = BUDGET_SECONDS) -> dict[str, Any]:
-    """Run sections one after the other. One that fails or comes too late says so in its place and stops no other."""
+def measure(
+    subject: Subject,
+    names: list[str],
+    budget: float = BUDGET_SECONDS,
+    keep: Callable[[dict[str, Any]], object] = lambda _: None,
+) -> dict[str, Any]:
+    """Run sections one after the other. One that fails or comes too late says so in its place and stops no other.
+
+    `keep` gets what there is after each of them, so that nothing is lost if the machine goes away.
+    """
     started = perf_counter()
     result: dict[str, Any] = {"machine": _machine(subject), "seconds": {}, "failed": {}}
     for name in names:
@@ -63,6 +74,7 @@ def measure(subject: Subject, names: list[str], budget: float = BUDGET_SECONDS) 
         torch.cuda.empty_cache()
         result["seconds"][name] = perf_counter() - began
         print(f"{name}: {result['seconds'][name]:.1f} s", file=sys.stderr, flush=True)
+        keep(result)
     return result
 
 
@@ -83,19 +95,22 @@ def main() -> None:
     """Measure, write, and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the numbers here")
-    parser.add_argument("--table", type=Path, help="print the README's table from this JSON, and measure nothing")
+    parser.add_argument("--table", type=Path, help="make the README's table from this JSON, and measure nothing")
     parser.add_argument("--dry", action="store_true", help="small sizes on the CPU")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="which sections")
     options = parser.parse_args()
     if options.table:
-        print(table(json.loads(options.table.read_text(encoding="utf-8"))))
+        README.write_text(renewed(README.read_text(encoding="utf-8"), json.loads(options.table.read_bytes())), "utf-8")
         return
     if not options.dry and not torch.cuda.is_available():
         sys.exit("There is no CUDA device here: use --dry to try the script on the CPU.")
-    result = measure(DRY if options.dry else FULL, options.only)
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    print(table(result))
+    let_memory_grow()
+
+    def keep(result: dict[str, Any]) -> None:
+        if options.json:
+            options.json.write_text(json.dumps(result, indent=1), encoding="utf-8")
+
+    print(table(measure(DRY if options.dry else FULL, options.only, keep=keep)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from flashworld.placement import Plan, Residence
 from flashworld.planner import Size
 from flashworld.request import SceneRequest
 
-SMALL = replace(TINY, native=None)
+SMALL = replace(TINY, native=None, transformer=replace(TINY.transformer, num_layers=2))
 PROMPT = "a stone bridge over a quiet river in autumn, morning light, fallen leaves"
 
 

@@ -211,6 +211,7 @@ def plans(subject: Subject) -> Result:
         with at_most(CAPS[plan.name], subject.device):
             measured = whole(subject, model)
         result[plan.name] = measured | {
+            "allowed_gib": CAPS[plan.name],
             "predicted_gib": predicted.peak / GIB,
             "predicted_seconds": predicted.seconds,
             "predicted_parts": predicted.parts,

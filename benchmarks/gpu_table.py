@@ -17,22 +17,26 @@ def table(measured: dict[str, Any]) -> str:
     lines = [
         f"{machine['device']}, torch {machine['torch']}, random weights, {size}:",
         "",
-        "| | warm scene | first preview | peak memory | predicted |",
-        "| --- | --- | --- | --- | --- |",
+        "| | memory allowed | warm scene | first preview | peak memory | predicted |",
+        "| --- | --- | --- | --- | --- | --- |",
         *(_row(name, row) for name, row in ways.items()),
     ]
     if checked := measured.get("checks"):
         wrong = [entry["check"] for entry in checked if not entry["ok"]]
         verdict = "all pass" if not wrong else f"{len(wrong)} fail ({', '.join(wrong)})"
         lines += ["", f"Checks against slow references on the same machine: {len(checked)}, {verdict}."]
+    if note := measured.get("note"):
+        lines += ["", note]
     lines += [f"Not measured: {name} ({reason})." for name, reason in measured.get("failed", {}).items()]
     return "\n".join(lines)
 
 
 def _row(name: str, row: dict[str, Any]) -> str:
+    allowed = f"{row['allowed_gib']:.1f} GiB" if row.get("allowed_gib") else "all"
     peak = "" if row["peak_gib"] is None else f"{row['peak_gib']:.1f} GiB"
     predicted = f"{row['predicted_gib']:.1f} GiB, {row['predicted_seconds']:.1f} s" if "predicted_gib" in row else ""
-    return f"| {name} | {row['seconds']:.1f} s | {row['preview_seconds']:.1f} s | {peak} | {predicted} |"
+    times = f"{row['seconds']:.1f} s | {row['preview_seconds']:.1f} s"
+    return f"| {name} | {allowed} | {times} | {peak} | {predicted} |"
 
 
 def renewed(readme: str, measured: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The networks against recorded numbers of the published model, and its full-size manifest."""
 
 import json
+from collections import Counter
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from flashworld.errors import Cancelled
 from flashworld.events import Progress
 from flashworld.models.config import FLASHWORLD, TINY, ModelConfig
 from flashworld.models.fp8 import Fp8, quantise_blocks
+from flashworld.models.frames import FRAME_CLASSES, put_channels_last
 from flashworld.models.gaussian_head import GaussianHead
 from flashworld.models.model import Networks, build_networks
 from flashworld.models.text import Umt5TextEncoder, byte_tokenizer
@@ -198,3 +200,35 @@ def test_denoiser_reports_its_blocks_and_can_be_stopped_inside(networks):
         denoise(networks, data, report=stop)
     assert not any(block._forward_hooks for block in networks.transformer.blocks)
     close(denoise(networks, data)[0], data["v_pred"], 3e-5)
+
+
+@pytest.mark.parametrize("part", ["decoder", "autoencoder"])
+def test_channels_side_by_side_change_no_more_than_rounding(part, monkeypatch):
+    """The layers with fewer passes over memory, against the library's that they stand for."""
+    slow = Counter()
+    for ours in FRAME_CLASSES.values():
+
+        def counted(self, *args, theirs=ours.__mro__[1].forward, name=ours.__name__):
+            slow[name] += 1
+            return theirs(self, *args)
+
+        monkeypatch.setattr(ours.__mro__[1], "forward", counted)
+    networks = reference_networks()
+    turned = reference_networks()
+    put_channels_last(turned.recon_decoder)
+    put_channels_last(turned.vae)
+    data = recorded("recon")
+    features, latents = data["feats"].squeeze(2), data["latents"].squeeze(2)
+    pictures = torch.rand(3, 3, 64, 96) * 2 - 1
+    with torch.no_grad():
+        if part == "decoder":
+            expected = networks.recon_decoder.decode(features, latents)
+            slow.clear()
+            ours = turned.recon_decoder.decode(features, latents)
+        else:
+            expected = networks.vae.moments(pictures)
+            slow.clear()
+            ours = turned.vae.moments(pictures)
+    torch.testing.assert_close(ours, expected, atol=2e-5, rtol=1e-4)
+    # The attention in the middle hands its pictures over in the library's layout.
+    assert slow == {"FrameNorm": 1}
