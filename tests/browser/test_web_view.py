@@ -101,14 +101,16 @@ def test_keys_move_along_the_cameras_axes(told: Told, key: str, direction: list[
 
 
 def test_keys_turn_and_roll(told: Told):
-    assert yaw_degrees(told["keys"]["ArrowLeft"]) < -5
-    assert ahead(told["keys"]["ArrowUp"])[1] > 0.1
-    assert told["keys"]["KeyQ"]["quaternion"][3] > 0.05
-    assert told["keys"]["KeyE"]["quaternion"][3] < -0.05
+    keys = told["keys"]
+    assert yaw_degrees(keys["ArrowLeft"]) < -20 * keys["ArrowLeft"]["seconds"]
+    assert ahead(keys["ArrowUp"])[1] > 0.3 * keys["ArrowUp"]["seconds"]
+    assert keys["KeyQ"]["quaternion"][3] > 0.2 * keys["KeyQ"]["seconds"]
+    assert keys["KeyE"]["quaternion"][3] < -0.2 * keys["KeyE"]["seconds"]
 
 
 def test_shift_is_faster(told: Told):
-    assert told["keys"]["fast"]["position"][2] < 1.8 * told["keys"]["KeyW"]["position"][2]
+    usual, fast = (told["keys"][key]["position"][2] / told["keys"][key]["seconds"] for key in ("KeyW", "fast"))
+    assert fast / usual == pytest.approx(3, rel=0.4)
 
 
 def test_fingers_turn_and_pinch(told: Told):
@@ -146,11 +148,11 @@ def test_the_last_of_two_worlds_wins(told: Told):
     assert told["growth"]["overtaken"] == [False, True]
 
 
-def test_a_fading_picture_goes_away(told: Told):
+def test_a_fading_picture_comes_and_goes(told: Told):
+    """The script waits for its end."""
     growth = told["growth"]
     assert growth["veils"] == 1
-    assert growth["after"]["veils"] == 0
-    assert growth["after"]["stats"]["splats"] == 800
+    assert growth["after"]["splats"] == 800
     assert growth["cleared"] == 0
 
 
