@@ -168,8 +168,8 @@ def test_a_failed_job_says_why_without_telling_of_the_machine(shop, tmp_path, mo
 
 def test_the_errors_of_a_job_name_no_folder():
     told = [
-        in_words(FormatError("Cannot write /srv/me/data/jobs/x/scene.ply: no space left on device; make room.")),
-        in_words(FormatError(r"C:\\Users\\me\\data\\scene.ply: damaged")),
+        in_words(FormatError("Cannot write /srv/me/my data/jobs/x/scene.ply: no space left on device; make room.")),
+        in_words(FormatError(r"C:\Users\me\my data\scene.ply: damaged")),
         in_words(RequestError(["resolution: 3/4 was given, or w/h"])),
         in_words(OSError(28, "No space left", "/srv/me/data")),
     ]

@@ -11,7 +11,7 @@ OUT_OF_MEMORY = (
     "server with --offload-t5, --offload-vae or --offload-transformer-during-vae."
 )
 
-_FOLDERS = re.compile(r"""(?:[A-Za-z]:)?[/\\](?:[^\s/\\'":]+[/\\])+""")
+_FOLDERS = re.compile(r"""(?<![^\s'"(])(?:[A-Za-z]:)?[/\\](?:[^/\\'":\n]+[/\\])+""")
 """The folders before a file's name, as Linux, macOS and Windows write them."""
 
 
