@@ -42,7 +42,7 @@ await withBrowser(async (browser) => {
   await page.keyboard.press('Enter');
   await page.keyboard.up('Control');
   await page.waitForFunction(() => studio.state.jobs.get().jobs.some((one) => one.state === 'completed' && one.text_prompt.includes('lighthouse')), { timeout: 120_000 });
-  await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 60_000 });
+  await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 90_000 });
   seen.finished = true;
   await tabTo(page, '#history .thumb');
   await page.keyboard.press('Enter');

@@ -1,17 +1,16 @@
-"""The studio in a real browser, with the real server and the tiny model: the whole way from a path to files, and by keyboard.
+"""The studio in a real browser, with the real server and the tiny model: from a path to files, and by keyboard alone.
 
-Needs node, `npm ci` in tests/node, and a chromium; the marker `browser` selects it. Screenshots stay in pytest's folder.
+Needs node, `npm ci` in tests/node, and a chromium; the marker `browser` selects it. Screenshots stay in the folder of
+pytest.
 """
 
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import pytest
 from browsing import ROOT, browse
+from studio import running
 
 from flashworld.formats import load
 
@@ -24,25 +23,8 @@ SIZE = {"width": 352, "height": 256}
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a studio of the tiny model listens."""
-    command = [
-        sys.executable,
-        "app.py",
-        "--model",
-        "tiny",
-        "--port",
-        "0",
-        "--cache-dir",
-        tmp_path_factory.mktemp("jobs"),
-    ]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        said = ""
-        while not (found := re.search(r"http://\S+", said)):
-            line = server.stdout.readline()
-            assert line, f"The studio did not start: {said}"
-            said += line
-        yield found.group().rstrip("/") + "/"
-        server.terminate()
+    with running(tmp_path_factory.mktemp("jobs")) as url:
+        yield url
 
 
 def test_from_a_recorded_path_to_files(address: str, tmp_path: Path):
@@ -66,7 +48,7 @@ def test_from_a_recorded_path_to_files(address: str, tmp_path: Path):
     assert seen["fits"]
     ply, spz, mp4 = (tmp_path / next(n for n in seen["downloads"] if n.endswith(s)) for s in (".ply", ".spz", ".mp4"))
     assert len(load(ply)) == len(load(spz)) > 1000
-    with av.open(mp4) as video:
+    with av.open(str(mp4), "r") as video:
         frame = next(video.decode(video=0))
     assert (frame.width, frame.height) == (SIZE["width"], SIZE["height"])
 

@@ -1,0 +1,25 @@
+"""A studio of the tiny model, as a person starts it."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from browsing import ROOT
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """Where a studio that keeps its jobs in `folder` listens, for the time of a block."""
+    command = [sys.executable, "app.py", "--model", "tiny", "--port", "0", "--cache-dir", str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        said = ""
+        while not (found := re.search(r"http://\S+", said)):
+            line = server.stdout.readline()
+            assert line, f"The studio did not start: {said}"
+            said += line
+        yield found.group().rstrip("/") + "/"
+        server.terminate()
