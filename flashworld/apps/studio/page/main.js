@@ -147,11 +147,14 @@ function mount(studio, view) {
   });
   studio.shown.watch((now, earlier) => {
     if (now.kind !== earlier?.kind || now.step !== earlier?.step) {
-      thumbnails.forget();
       ground.render();
-      parts.strip();
       inset.render();
       hint();
+      // Steps follow each other faster than a slow machine draws a strip of them: it waits for the finished world.
+      if (now.kind !== 'preview') {
+        thumbnails.forget();
+        parts.strip();
+      }
     }
     for (const render of [tools.render, parts.growing, parts.queue, parts.history]) render();
   });
