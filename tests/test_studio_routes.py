@@ -184,6 +184,8 @@ def test_a_path_comes_back_from_each_of_its_files(client, kind, tmp_path):
 def test_the_machine_tells_its_limits_and_offers_what_it_takes(client):
     machine = client.get("/api/machine").json
     assert machine["models"][0]["name"] == "tiny"
+    assert machine["plan"]["name"]
+    assert not any(machine["memory"].values()), "on a CPU nothing has to leave"
     for offer in machine["resolutions"]:
         frames, height, width = offer["resolution"]
         assert 1 <= frames <= machine["limits"]["frames"]

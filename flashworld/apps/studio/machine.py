@@ -60,12 +60,19 @@ def own_version() -> str:
 def _machine(workshop: Workshop) -> dict[str, Any]:
     maker, limits = workshop.makers[0], workshop.limits
     model = maker.model
+    plan = model.residence.plan
     native = None if model.config.native is None else list(model.config.native)
     return {
         "models": [{"name": model.name, "trained": model.trained, "weights": model.weights, "native_size": native}],
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
         "rasteriser": choose(maker.rasteriser, model.device),
+        "plan": {"name": plan.name, "description": plan.describe()},
+        "memory": {
+            "offload_t5": plan.text_encoder != "resident",
+            "offload_vae": plan.decoders != "resident",
+            "offload_transformer_during_vae": plan.transformer != "resident",
+        },
         "max_concurrent": len(workshop.makers),
         "steps": len(model.config.denoising_steps),
         "native_size": native,
