@@ -456,7 +456,7 @@ def test_news_are_told_together_and_to_all(shop):
     time.sleep(0.5)
     told = [early + listener.fetch(0.1) for early, listener in zip(told, listeners, strict=True)]
     kinds = Counter(message.kind for message in told[0])
-    assert 1 <= kinds["job"] <= 4
+    assert 1 <= kinds["job"] <= 10, "fifty changes are told a few times a second"
     assert kinds["queue"] == 1
     assert told[0] == told[1] == told[2]
     assert told[0][-1].content.job.name == "again and again"
