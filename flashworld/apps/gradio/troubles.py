@@ -38,7 +38,7 @@ TROUBLES = (
     ),
     _trouble(
         "No GPU free",
-        r"queue timeout|no gpu|client error|connection closed|schedule error",
+        r"queue timeout|no gpu|client error|connection closed|connecterror|schedule error",
         "No GPU was free in time: try again in a minute; scenes with fewer frames are served sooner.",
     ),
     _trouble(
