@@ -1,6 +1,6 @@
 // An evening at the studio, in short: a path by keyboard and mouse, a photo, a world, and finding it again.
 //
-// job.json: {url, photo, size: {width, height}}. Leaves numbered screenshots and what was downloaded in the folder, and
+// job.json: {url, photo, size: {width, height}, scale}; a scale below 1 spares graphics in software many pixels. Leaves numbered screenshots and what was downloaded in the folder, and
 // answers what was seen on the way.
 
 import { readdirSync } from 'node:fs';
@@ -11,7 +11,7 @@ const errors = [];
 const seen = { errors };
 
 await withBrowser(async (browser) => {
-  const page = await pageOf(browser, { width: 1440, height: 900 });
+  const page = await pageOf(browser, { width: 1440, height: 900, deviceScaleFactor: job.scale });
   page.on('pageerror', (error) => errors.push(String(error)));
   const session = await page.createCDPSession();
   await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder, eventsEnabled: true });
@@ -193,7 +193,8 @@ async function scrub(page) {
 
 async function download(page) {
   for (const format of ['PLY', 'SPZ', 'Video']) {
-    await page.click('#history .world .world-tools button[aria-haspopup="menu"]');
+    await page.waitForSelector('#history .world .world-tools button[aria-haspopup="menu"]');
+    await page.$eval('#history .world .world-tools button[aria-haspopup="menu"]', (button) => button.click());
     await page.waitForSelector('#menu:popover-open');
     if (format === 'PLY') await shot(page, '7-download');
     await page.$$eval('#menu a', (links, name) => links.find((link) => link.textContent.startsWith(name)).click(), format);

@@ -11,7 +11,7 @@ const errors = [];
 const seen = { errors, barriers: {} };
 
 await withBrowser(async (browser) => {
-  const page = await pageOf(browser, { width: 1100, height: 700 });
+  const page = await pageOf(browser, { width: 1100, height: 700, deviceScaleFactor: 0.4 });
   await page.setBypassCSP(true);
   page.on('pageerror', (error) => errors.push(String(error)));
   await page.goto(job.url);
