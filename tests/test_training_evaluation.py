@@ -1,6 +1,7 @@
 """Evaluation: baselines are what they say, and a scene built from the truth scores as the truth."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,15 @@ from click.testing import CliRunner
 from flashworld.apps.cli import flashworld
 from flashworld.cameras.rays import cast_rays
 from flashworld.gaussians import Gaussians
+from flashworld.models.model import Model
 from flashworld.rendering import render
 from flashworld.training.data import Sight
 from flashworld.training.evaluation import billboard, evaluate, interval, rendered_distance, summary
 from flashworld.training.measures import psnr, relative_error
 from flashworld.training.worlds import SKY_DISTANCE, held_out_seed
 from flashworld.weights import load
+from flashworld.weights.fill import Placement
+from flashworld.weights.untrained import build_untrained
 
 SIGHT = Sight(48, 64, 3, 1)
 
@@ -71,9 +75,15 @@ def test_intervals_are_those_of_the_normal_distribution():
     assert interval([5.0]) == {"mean": 5.0, "half_width_95": 0.0}
 
 
-def test_the_untrained_model_is_scored_and_loses_to_the_repeated_picture():
+@pytest.fixture(scope="module")
+def untrained() -> Model:
+    return build_untrained(Placement(torch.device("cpu"), torch.float32))
+
+
+def test_the_untrained_model_is_scored_and_loses_to_the_repeated_picture(untrained: Model):
+    raw = replace(untrained, config=replace(untrained.config, anchored=False))
     heard = []
-    scores, sheet = evaluate(load("tiny"), 2, heard.append)
+    scores, sheet = evaluate(raw, 2, heard.append)
     assert heard == scores
     assert sheet.size == (8 * 128, 4 * 96)
     result = summary(scores)
@@ -81,14 +91,22 @@ def test_the_untrained_model_is_scored_and_loses_to_the_repeated_picture():
     assert result["better_than"] == dict.fromkeys(
         ("first_step_only", "repeat", "billboard", "billboard_true_median"), 0
     ) | {"first_step_only": result["better_than"]["first_step_only"]}
-    again, _ = evaluate(load("tiny"), 1, lambda _: None)
+    again, _ = evaluate(raw, 1, lambda _: None)
     assert again == scores[:1]
+
+
+def test_an_anchored_model_is_scored_without_and_at_a_constant_distance_too(untrained: Model):
+    assert untrained.config.anchored
+    (score,), _ = evaluate(untrained, 1, lambda _: None)
+    assert score.input_psnr["anchored_constant"] > 24 > score.input_psnr["not_anchored"] + 5
+    assert score.input_psnr["model"] > score.input_psnr["not_anchored"] + 5
+    assert score.input_psnr["repeat"] == 100
 
 
 def test_the_command_writes_scores_and_a_sheet(tmp_path: Path):
     ran = CliRunner().invoke(flashworld, ["eval", "--worlds", "1", "--output", str(tmp_path)])
     assert ran.exit_code == 0, ran.output
-    assert "untrained" in ran.output
+    assert ("untrained" in ran.output) != load("tiny").trained
     result = json.loads((tmp_path / "scores.json").read_text())
-    assert {"repeat", "billboard", "model"} <= set(result["novel_psnr"])
+    assert {"repeat", "billboard", "model", "not_anchored"} <= set(result["novel_psnr"])
     assert (tmp_path / "sheet.png").stat().st_size > 10_000

@@ -351,7 +351,7 @@ def test_untrained_model_makes_a_visible_scene():
     with torch.no_grad():
         text = model.text_encoder(["a red house"])
         _, features = model.denoiser(inputs, torch.tensor([1000.0]), text)
-        scene = model.decoder(features, inputs[:, :48], cameras)[0]
+        scene = model.decoder(features, inputs[:, : model.config.autoencoder.z_dim], cameras)[0]
     assert len(scene) == 3 * 2 * 32 * 48
     assert scene.vectors().isfinite().all()
     assert scene.opacities.median() > 0.3

@@ -13,6 +13,7 @@ from time import perf_counter
 import torch
 from PIL import Image
 
+from flashworld.anchoring import decoder_for
 from flashworld.cameras import Cameras, normalise, resample
 from flashworld.cameras.views import from_fit
 from flashworld.conditioning import Conditioning, PictureAt, condition
@@ -137,7 +138,7 @@ class _Run:
         seconds = {"prepare": perf_counter() - started}
         steps = denoise(
             model.denoiser,
-            model.decoder,
+            decoder_for(model.decoder, model.config.anchored, [prepared.picture]),
             model.autoencoder,
             prepared.conditioning,
             Schedule.flow(model.config.denoising_steps, model.config.shift),
@@ -190,6 +191,7 @@ class _Prepared:
     """What the loop needs, and what brings its scene home: the request's path and the way back to its world."""
 
     conditioning: Conditioning
+    picture: PictureAt | None
     noise: Noise
     path: Cameras
     world_from_model: Similarity
@@ -211,7 +213,7 @@ def _prepare(request: SceneRequest, seed: int, model: Model, work: Work, report:
     text = model.text_encoder([request.text_prompt]).to(model.device)
     report(Progress("text", 1, 1))
     conditioning = condition(model.autoencoder, text, [pixels], cameras.to(model.device), grid, [noise], report)
-    return _Prepared(conditioning, noise, path, world_from_model[0])
+    return _Prepared(conditioning, pixels, noise, path, world_from_model[0])
 
 
 def path_of(request: SceneRequest) -> Cameras:

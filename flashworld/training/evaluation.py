@@ -1,4 +1,8 @@
-"""How well a model makes scenes of held-out worlds, against what can be done without one."""
+"""How well a model makes scenes of held-out worlds, against what can be done without one.
+
+An anchored model (`flashworld.anchoring`) is also scored as it is without that, and with its picture at one constant
+distance: what is left over both is what it knows of distances and of what the picture does not show.
+"""
 
 import math
 from collections import defaultdict
@@ -11,6 +15,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from flashworld.anchoring import anchored, decoder_for
 from flashworld.cameras import Cameras
 from flashworld.cameras.rays import cast_rays
 from flashworld.conditioning import PictureAt, condition
@@ -32,12 +37,15 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class WorldScores:
-    """Scores of one world. `novel_psnr` and `novel_ssim` are of all views but the first, by who made them."""
+    """Scores of one world. `novel_psnr` and `novel_ssim` are of all views but the first, by who made them.
+
+    `input_psnr` is of the first view, by who made it.
+    """
 
     seed: int
     template: str
     caption: str
-    input_psnr: float
+    input_psnr: dict[str, float]
     abs_rel: float
     """Of the first view's rendered distances."""
     abs_rel_constant: float
@@ -63,11 +71,12 @@ def evaluate(
         seed = held_out_seed(index)
         made, seen = sight.make(seed), sight(seed)
         truth = seen.rgb.float() / 255
-        steps = scenes_of(model, seen, views, seed)
+        steps = scenes_of(model, seen, views, seed, anchor=model.config.anchored)
         last = render(steps[-1].to("cpu"), seen.cameras, height, width)
         pictures = {
             "model": last.colour,
             "first_step_only": render(steps[0].to("cpu"), seen.cameras, height, width).colour,
+            **(_unanchored(model, seen, views, seed) if model.config.anchored else {}),
             "repeat": truth[:1].expand_as(truth),
             "billboard": billboard(truth[0], seen.cameras, USUAL_DISTANCE),
             "billboard_true_median": billboard(truth[0], seen.cameras, float(seen.distance[0].float().median())),
@@ -78,7 +87,7 @@ def evaluate(
                 seed=seed,
                 template=made.template,
                 caption=made.caption,
-                input_psnr=psnr(last.colour[0], truth[0]).item(),
+                input_psnr={name: psnr(shown[0], truth[0]).item() for name, shown in pictures.items()},
                 abs_rel=relative_error(found, far, SKY_DISTANCE).item(),
                 abs_rel_constant=relative_error(torch.full_like(far, USUAL_DISTANCE), far, SKY_DISTANCE).item(),
                 holes=(last.alpha[1:] < 0.5).float().mean().item(),
@@ -92,21 +101,32 @@ def evaluate(
     return scores, sheet(rows)
 
 
+def _unanchored(model: Model, seen: SeenWorld, num_views: int, seed: int) -> dict[str, Tensor]:
+    """Pictures of an anchored model's scene without anchoring, and with the picture at a constant distance."""
+    height, width = seen.rgb.shape[-2:]
+    scene = scenes_of(model, seen, num_views, seed, anchor=False)[-1].to("cpu")
+    picture = PictureAt(seen.rgb[0].float() / 127.5 - 1, 0)
+    scenes = {
+        "not_anchored": scene,
+        "anchored_constant": anchored(scene, seen.cameras[:num_views], picture, USUAL_DISTANCE),
+    }
+    return {name: render(scene, seen.cameras, height, width).colour for name, scene in scenes.items()}
+
+
 @torch.no_grad()
-def scenes_of(model: Model, seen: SeenWorld, num_views: int, seed: int) -> list[Gaussians]:
+def scenes_of(model: Model, seen: SeenWorld, num_views: int, seed: int, *, anchor: bool) -> list[Gaussians]:
     """A world's scene after each step of generation, from its first view and its caption."""
     noise = seeded_noise(seed % 2**31)
     height, width = seen.rgb.shape[-2:]
     picture = PictureAt((seen.rgb[0].float() / 127.5 - 1).to(model.device), 0)
+    decoder = decoder_for(model.decoder, anchor, [picture])
     cameras = Cameras.from_vectors(seen.cameras.vectors()[None, :num_views]).to(model.device)
     grid = (model.config.autoencoder.z_dim, height // 16, width // 16)
     text = model.text_encoder([seen.caption]).to(model.device)
     given = condition(model.autoencoder, text, [picture], cameras, grid, [noise])
     schedule = Schedule.flow(model.config.denoising_steps, model.config.shift)
     channels = model.config.feature_channels
-    steps = denoise(
-        model.denoiser, model.decoder, model.autoencoder, given, schedule, [noise], feature_channels=channels
-    )
+    steps = denoise(model.denoiser, decoder, model.autoencoder, given, schedule, [noise], feature_channels=channels)
     return [step.gaussians[0] for step in steps]
 
 
@@ -143,7 +163,7 @@ def summary(scores: list[WorldScores]) -> dict[str, Any]:
         by_template[score.template].append(score.novel_psnr["model"] - score.novel_psnr["billboard"])
     return {
         "worlds": len(scores),
-        "input_psnr": interval([score.input_psnr for score in scores]),
+        "input_psnr": {name: interval([score.input_psnr[name] for score in scores]) for name in novel[0]},
         "abs_rel": interval([score.abs_rel for score in scores]),
         "abs_rel_constant": interval([score.abs_rel_constant for score in scores]),
         "holes": interval([score.holes for score in scores]),

@@ -32,17 +32,21 @@ def tiny() -> Recipe:
         model=TINY,
         sight=Sight(96, 128, num_views=6, num_extra=2),
         autoencoder=AutoencoderStage(
-            Plan(samples=400_000, batch=64, rate=2e-3, warm_up=6_000, half_life=6_000, log_every=50, score_every=500),
-            window=256,
+            Plan(
+                samples=400_000, batch=256, rate=2e-3, warm_up=12_800, half_life=40_000, log_every=50, score_every=500
+            ),
+            window=1024,
             renew=2,
         ),
         lift=LiftStage(
-            Plan(samples=400_000, batch=64, rate=1e-3, warm_up=10_000, half_life=6_000, log_every=50, score_every=500),
+            Plan(
+                samples=400_000, batch=256, rate=1e-3, warm_up=20_000, half_life=20_000, log_every=50, score_every=500
+            ),
             window=1024,
             renew=1,
         ),
         dual=DualStage(
-            Plan(samples=600_000, batch=32, rate=7e-4, warm_up=10_000, half_life=8_000, log_every=50, score_every=1000),
+            Plan(samples=600_000, batch=64, rate=7e-4, warm_up=10_000, half_life=8_000, log_every=50, score_every=1000),
             window=1024,
             renew=1,
         ),
@@ -51,7 +55,14 @@ def tiny() -> Recipe:
 
 def tiny_smoke() -> Recipe:
     """Every stage from nothing in minutes on a processor: proves the way, not the model."""
-    autoencoder = replace(TINY.autoencoder, base_dim=8, decoder_base_dim=16)
+    autoencoder = replace(
+        TINY.autoencoder,
+        base_dim=8,
+        decoder_base_dim=16,
+        z_dim=48,
+        latents_mean=(0.0,) * 48,
+        latents_std=(1.0,) * 48,
+    )
     transformer = replace(TINY.transformer, num_layers=2, num_attention_heads=4, ffn_dim=256)
     return Recipe(
         name="tiny-smoke",

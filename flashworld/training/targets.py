@@ -9,6 +9,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from flashworld.anchoring import OPAQUE
 from flashworld.cameras import Cameras
 from flashworld.cameras.rays import cast_rays
 from flashworld.gaussians import Gaussians
@@ -23,7 +24,6 @@ SKY_WEIGHT = 0.2
 CELL_SIZE = 0.7
 """Standard deviation of a Gaussian in pixels. Narrower ones leave gaps, wider ones blur: true colours at true distances
 render the first view at 27.8 dB with this, at 26.9 dB with 0.5."""
-OPAQUE = 0.98
 BEHIND = 1.05
 """A point is hidden if it is this many times as far as what the first view sees in its direction."""
 

@@ -41,18 +41,21 @@ def command(model: str, worlds: int, device: str | None, output: Path | None) ->
 
 
 def _show(score: "WorldScores") -> None:
-    novel = score.novel_psnr
-    click.echo(f"{score.template:<13} input {score.input_psnr:.1f}  novel {novel['model']:.1f}  {score.caption[:70]}")
+    shown, novel = score.input_psnr["model"], score.novel_psnr["model"]
+    click.echo(f"{score.template:<13} input {shown:.1f}  novel {novel:.1f}  {score.caption[:70]}")
 
 
 def _table(result: dict[str, Any]) -> list[str]:
     def shown(value: dict[str, float]) -> str:
         return f"{value['mean']:.2f} ± {value['half_width_95']:.2f}"
 
-    lines = [f"{name:<22} {shown(result[name])}" for name in ("input_psnr", "abs_rel", "abs_rel_constant", "holes")]
-    lines.append(f"{'novel views':<22} {'PSNR':<14} {'SSIM':<14} worlds in which the model is better")
+    lines = [f"{name:<22} {shown(result[name])}" for name in ("abs_rel", "abs_rel_constant", "holes")]
+    lines.append(
+        f"{'PSNR and SSIM of':<23}{'input view':<15}{'novel views':<15}{'':<15}worlds in which the model is better"
+    )
     for name, value in result["novel_psnr"].items():
         better = result["better_than"].get(name)
         share = "" if better is None else f"{100 * better:.0f} %"
-        lines.append(f"  {name:<20} {shown(value):<14} {shown(result['novel_ssim'][name]):<14} {share}")
+        scores = (result["input_psnr"][name], value, result["novel_ssim"][name])
+        lines.append(f"  {name:<21}{''.join(f'{shown(score):<15}' for score in scores)}{share}")
     return lines
