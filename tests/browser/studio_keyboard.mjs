@@ -13,6 +13,8 @@ const seen = { errors, barriers: {} };
 await withBrowser(async (browser) => {
   const page = await pageOf(browser, { width: 1100, height: 700, deviceScaleFactor: 0.4 });
   await page.setBypassCSP(true);
+  // Colours are judged at rest, not on their way from dark to light.
+  await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }]);
   page.on('pageerror', (error) => errors.push(String(error)));
   await page.goto(job.url);
   await page.waitForSelector('html[data-state="ready"]', { timeout: 60_000 });

@@ -19,6 +19,8 @@ export function mountStrip(studio, thumbnails, { select, goTo }) {
     const { path, size, picture } = studio.draft.get();
     const { selected } = studio.ui.get();
     const focused = strip.contains(document.activeElement);
+    // A list box without options is none.
+    strip.setAttribute('role', path.keys.length ? 'listbox' : 'group');
     strip.tabIndex = path.keys.length ? -1 : 0;
     strip.style.setProperty('--aspect', `${size.width / size.height}`);
     if (path.keys.length === 0) strip.replaceChildren(make('p', { class: 'strip-empty' }, t('path.empty')));
@@ -40,7 +42,8 @@ export function mountStrip(studio, thumbnails, { select, goTo }) {
       onclick: () => select(index),
       ondblclick: () => goTo(index),
     });
-    element.append(thumbnails.canvasOf(key), make('span', { class: 'number' }, `${index + 1}`), make('span', { class: 'fov' }, fov));
+    // Drawn by the style sheet: to screen readers the label says it all.
+    element.append(thumbnails.canvasOf(key), make('span', { class: 'number', data: { text: index + 1 } }), make('span', { class: 'fov', data: { text: fov } }));
     if (shows) element.append(make('span', { class: 'photo', title: t('picture.isHere') }, icon('picture')));
     return element;
   }
