@@ -42,7 +42,7 @@ class Subject:
 
 
 FULL = Subject(FLASHWORLD, Size(24, 480, 704), torch.device("cuda", 0))
-DRY = Subject(SMALL, Size(3, 64, 96), torch.device("cpu"))
+DRY = Subject(SMALL, Size(2, 64, 64), torch.device("cpu"))
 
 
 def random_networks(subject: Subject, how: Fp8 | None, dtype: torch.dtype | None = None) -> Networks:

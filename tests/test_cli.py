@@ -163,6 +163,16 @@ def test_doctor_names_model_and_rasteriser():
     assert all(re.search(r"\d+\.\d GiB, about \d", line) for line in plans)
 
 
+def test_a_memory_plan_is_named_or_refused(tmp_path):
+    request = ["generate", "--prompt", "x", "--trajectory", "forward", *SMALL, "--ply", "--output", tmp_path]
+    refused = run(*request, "--plan", "2GB")
+    assert refused.exit_code == 1
+    assert "no memory plan '2GB'; use auto or one of: resident, 24GB" in refused.output
+    told = run(*request, "--plan", "8gb")
+    assert told.exit_code == 0, told.output
+    assert "Memory: the options for it change nothing here" in told.output
+
+
 def test_the_cache_is_told_and_removed(tmp_path, monkeypatch):
     monkeypatch.setenv("FLASHWORLD_CACHE", str(tmp_path / "cache"))
     (tmp_path / "cache/fp8").mkdir(parents=True)

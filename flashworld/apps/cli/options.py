@@ -160,7 +160,7 @@ def chosen_model(options: dict[str, Any], report: Report) -> "Model":
 def chosen_plan(model: str, device: "torch.device", options: dict[str, Any]) -> "tuple[Plan | None, str]":
     """The memory plan that the options ask for, or that suits the device, and a sentence about it.
 
-    None leaves the choice to `load`, for models that are small.
+    None leaves the choice to `load`, which knows a model's sizes.
     """
     from flashworld.placement import PLANS, RESIDENT, find_card, named
     from flashworld.planner import choose_plan, predict
@@ -177,7 +177,7 @@ def chosen_plan(model: str, device: "torch.device", options: dict[str, Any]) -> 
     elif asked is not None:
         asked = asked.with_flags(*flags)
     if asked is None:
-        if model == "tiny":
+        if model != "flashworld":
             return None, ""
         choice = choose_plan(card)
         return choice.plan, f"plan {choice.plan.name} ({choice.prediction.describe()}), since {choice.reason}"
