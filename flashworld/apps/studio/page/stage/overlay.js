@@ -13,7 +13,7 @@ const CURVE_POINTS = 160;
 const [GRAB_PIXELS, LONGEST] = [13, 0.32];
 const COLOURS = {
   dark: { curve: '#5cd3b0', key: '#c9d0d9', selected: '#5cd3b0', head: '#ffffff', photo: '#f2b866' },
-  light: { curve: '#0a7a5e', key: '#39424d', selected: '#0a7a5e', head: '#000000', photo: '#b36f00' },
+  light: { curve: '#066b51', key: '#39424d', selected: '#066b51', head: '#000000', photo: '#b36f00' },
 };
 
 /**
