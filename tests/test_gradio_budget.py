@@ -109,6 +109,5 @@ def test_the_readme_shows_what_is_asked_for():
     for frames, height, width, video, options, seconds in rows:
         plan = RESIDENT.with_flags("--offload-t5" in options, "--offload-vae" in options, False)
         pictures = (int(frames) - 1) * 5 + 1 if video == "yes" else 0
-        config = TINY if "tiny" in options else FLASHWORLD
-        work = Workload(config, plan, Size(int(frames), int(height), int(width)), pictures)
+        work = Workload(FLASHWORLD, plan, Size(int(frames), int(height), int(width)), pictures)
         assert duration(work) == int(seconds), (frames, height, width, video, options)
