@@ -222,7 +222,7 @@ async function looks(page) {
 async function reload(page) {
   const before = await page.evaluate(() => JSON.stringify(studio.state.draft.get().path));
   await rest(600);
-  await page.reload();
+  await page.reload({ waitUntil: 'domcontentloaded', timeout: 60_000 });
   await page.waitForSelector('html[data-state="ready"]', { timeout: 30_000 });
   await page.waitForSelector('#history .world img');
   seen.draftKept = (await page.evaluate(() => JSON.stringify(studio.state.draft.get().path))) === before;
