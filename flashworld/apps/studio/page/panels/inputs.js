@@ -8,7 +8,7 @@ import { MAX_SEED } from '../request.js';
 
 /**
  * @param {import('../state.js').Studio} studio
- * @param {{goTo: (pose: import('../path/lens.js').Pose) => void, say: (text: string) => void}} actions
+ * @param {{say: (text: string) => void}} actions
  */
 export function mountInputs(studio, { say }) {
   const change = (fields) => studio.draft.update(fields);

@@ -103,7 +103,6 @@ export default {
   'view.clear': 'Put the world away',
   'view.fps': '{fps} fps',
   'view.stats': '{splats} splats',
-  'wipe.title': 'Picture and world',
   'wipe.photo': 'The picture that the world was made from',
   'wipe.divider': 'How much of the picture is shown, in percent',
   'inset.label': 'What the model’s camera sees',

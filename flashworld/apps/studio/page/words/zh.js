@@ -103,7 +103,6 @@ export default {
   'view.clear': '收起世界',
   'view.fps': '{fps} 帧/秒',
   'view.stats': '{splats} 个高斯',
-  'wipe.title': '图片与世界',
   'wipe.photo': '生成世界所用的图片',
   'wipe.divider': '图片显示的百分比',
   'inset.label': '模型相机所见',
