@@ -1,7 +1,7 @@
 // An evening at the studio, in short: a path by keyboard and mouse, a photo, a world, and finding it again.
 //
-// job.json: {url, photo, size: {width, height}, scale}; a scale below 1 spares graphics in software many pixels. Leaves numbered screenshots and what was downloaded in the folder, and
-// answers what was seen on the way.
+// job.json: {url, photo, size: {width, height}, scale}; a scale below 1 spares graphics in software many pixels. Leaves
+// numbered screenshots and what was downloaded in the folder, and answers what was seen on the way.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -68,9 +68,7 @@ async function record(page) {
   await page.keyboard.press('Space');
   await until(page, 1);
   for (let i = 0; i < 4; i += 1) {
-    await page.keyboard.down('KeyW');
-    await rest(350);
-    await page.keyboard.up('KeyW');
+    await fly(page, 350);
     await page.mouse.move(x, y);
     await page.mouse.down();
     await page.mouse.move(x + (i % 2 ? 50 : -70), y + 8, { steps: 5 });
@@ -82,6 +80,16 @@ async function record(page) {
   seen.recorded = await numKeys(page);
   const { keys } = await path(page);
   seen.travelled = Math.hypot(...keys.at(-1).position.map((value, i) => value - keys[0].position[i]));
+}
+
+/** Forwards for this time, and until a first picture shows it: graphics in software may take longer. */
+async function fly(page, milliseconds) {
+  const before = await page.evaluate(() => studio.view.pose().position);
+  await page.keyboard.down('KeyW');
+  const moved = (from) => studio.view.pose().position.some((value, i) => value !== from[i]);
+  await Promise.all([rest(milliseconds), page.waitForFunction(moved, { polling: 50 }, before)]);
+  await page.keyboard.up('KeyW');
+  return page.evaluate((from) => Math.hypot(...studio.view.pose().position.map((value, i) => value - from[i])), before);
 }
 
 /** Select, duplicate, reorder, delete, undo and redo, a frustum dragged in the view, a lens, a loop. */
@@ -147,6 +155,7 @@ async function inputs(page) {
   await page.click('#dice');
   seen.seed = await page.$eval('#seed', (field) => field.value);
   await page.evaluate(({ width, height }) => studio.state.draft.update({ size: { width, height } }), job.size);
+  await page.click('#exact-size');
   await page.$eval('#image-index', (slider) => {
     slider.value = '3';
     slider.dispatchEvent(new Event('input', { bubbles: true }));
@@ -162,19 +171,17 @@ async function generate(page) {
   });
   await page.click('#generate');
   await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'), { timeout: 60_000, polling: 50 });
-  await page.waitForFunction(() => window.steps.some((step) => step === 0 || step === 1), { timeout: 90_000, polling: 50 });
-  await page.screenshot({ path: join(folder, '4-growing.png') });
+  for (let after = -1; after < 3; ) {
+    await page.waitForFunction((step) => window.steps.at(-1) > step || window.steps.at(-1) === 'world', { timeout: 120_000, polling: 50 }, after);
+    after = await page.evaluate(() => (window.steps.at(-1) === 'world' ? 4 : window.steps.at(-1)));
+    if (after < 4) await page.screenshot({ path: join(folder, `4-growing-${after + 1}.png`) });
+  }
   await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 150_000 });
   seen.steps = await page.evaluate(() => [...new Set(window.steps)]);
   seen.splats = await page.evaluate(() => studio.view.stats.splats);
   await page.keyboard.press('Escape');
   await page.focus('#view canvas');
-  const before = await page.evaluate(() => studio.view.pose().position);
-  await page.keyboard.down('KeyW');
-  await rest(400);
-  await page.keyboard.up('KeyW');
-  const now = await page.evaluate(() => studio.view.pose().position);
-  seen.flown = Math.hypot(...now.map((value, i) => value - before[i]));
+  seen.flown = await fly(page, 400);
 }
 
 async function scrub(page) {
@@ -222,8 +229,10 @@ async function looks(page) {
 async function reload(page) {
   const before = await page.evaluate(() => JSON.stringify(studio.state.draft.get().path));
   await rest(600);
-  await page.reload({ waitUntil: 'domcontentloaded', timeout: 60_000 });
-  await page.waitForSelector('html[data-state="ready"]', { timeout: 30_000 });
+  const begun = Date.now();
+  await page.reload({ waitUntil: 'domcontentloaded', timeout: 90_000 });
+  await page.waitForSelector('html[data-state="ready"]', { timeout: 60_000 });
+  seen.reloadSeconds = (Date.now() - begun) / 1000;
   await page.waitForSelector('#history .world img');
   seen.draftKept = (await page.evaluate(() => JSON.stringify(studio.state.draft.get().path))) === before;
   seen.pictureKept = await page.evaluate(() => studio.state.draft.get().picture !== null);

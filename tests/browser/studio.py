@@ -12,8 +12,23 @@ from browsing import ROOT
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
-    """Where a studio that keeps its jobs in `folder` listens, for the time of a block."""
-    command = [sys.executable, "app.py", "--model", "tiny", "--port", "0", "--cache-dir", str(folder)]
+    """Where a studio that keeps its jobs in `folder` listens, for the time of a block.
+
+    It leaves the processor to the browser, which draws in software: so the page keeps up with what is made.
+    """
+    command = [
+        "nice",
+        "-n",
+        "19",
+        sys.executable,
+        "app.py",
+        "--model",
+        "tiny",
+        "--port",
+        "0",
+        "--cache-dir",
+        str(folder),
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         said = ""

@@ -17,7 +17,7 @@ from flashworld.formats import load
 pytestmark = pytest.mark.browser
 
 PHOTO = ROOT / "examples/pictures/living-room.jpg"
-SIZE = {"width": 352, "height": 256}
+SIZE = {"width": 128, "height": 96}
 
 
 @pytest.fixture(scope="module")
