@@ -16,19 +16,8 @@ def running(folder: Path) -> Iterator[str]:
 
     It leaves the processor to the browser, which draws in software: so the page keeps up with what is made.
     """
-    command = [
-        "nice",
-        "-n",
-        "19",
-        sys.executable,
-        "app.py",
-        "--model",
-        "tiny",
-        "--port",
-        "0",
-        "--cache-dir",
-        str(folder),
-    ]
+    studio = ["app.py", "--model", "tiny", "--port", "0", "--cache-dir", str(folder)]
+    command = ["nice", "-n", "19", sys.executable, *studio]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         said = ""

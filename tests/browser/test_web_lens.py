@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from browsing import browse
-from landmarks import coloured, landmarks
+from landmarks import landmarks
+from pattern import board, centroid, visible_corners
 from PIL import Image
 
 from flashworld.cameras import Cameras, cast_rays
@@ -36,21 +37,6 @@ def library_cameras() -> Cameras:
     positions = torch.tensor([c["position"] for c in CAMERAS], dtype=torch.float32)
     intrinsics = [[c["fx"] / WIDTH, c["fy"] / HEIGHT, c["cx"] / WIDTH, c["cy"] / HEIGHT] for c in CAMERAS]
     return Cameras(quaternions, positions, torch.tensor(intrinsics))
-
-
-def corners() -> torch.Tensor:
-    """Corners of a bent board of 6 x 5 fields about the origin, no two at the same depth."""
-    u, v = torch.meshgrid(torch.linspace(-1, 1, 6), torch.linspace(-1, 1, 5), indexing="ij")
-    return torch.stack([1.1 * u, 0.8 * v, 0.4 * u * v - 0.3 * u], dim=-1).reshape(-1, 3)
-
-
-def board() -> Gaussians:
-    """A small dark ball on every corner."""
-    points = corners()
-    num = len(points)
-    quaternions = torch.tensor([1.0, 0, 0, 0]).expand(num, 4)
-    colours = coloured((0.05, 0.05, 0.05), num)
-    return Gaussians(points, quaternions, torch.full((num, 3), 0.02), torch.full((num,), 0.95), colours)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +93,7 @@ def test_corners_of_a_pattern_are_where_the_library_renders_them(pattern: Seen, 
     theirs = pattern.picture(f"from-{index}.png")
     ours = to_uint8(render(board(), library_cameras()[index : index + 1], HEIGHT, WIDTH).colour)[0]
     found = 0
-    for corner in visible_corners(index):
+    for corner in visible_corners(library_cameras(), index, HEIGHT, WIDTH):
         place, expected = centroid(theirs, corner), centroid(ours, corner)
         assert math.dist(place, expected) < 0.25
         assert math.dist(place, corner) < 0.5
@@ -129,27 +115,6 @@ def test_the_view_itself_draws_the_corners_there_too(pattern: Seen, index: int):
     left, top, width, _ = pattern.answer["rects"][index]
     scale = width / WIDTH
     picture = pattern.picture(f"through-{index}.png")
-    for corner in visible_corners(index):
+    for corner in visible_corners(library_cameras(), index, HEIGHT, WIDTH):
         place = (left + scale * corner[0], top + scale * corner[1])
         assert math.dist(centroid(picture, place, radius=7), place) < 1
-
-
-def visible_corners(index: int) -> list[tuple[float, float]]:
-    """Pixels of the corners that lie well inside the picture and apart from all others, by the formula of the docs."""
-    camera = CAMERAS[index]
-    cameras = library_cameras()
-    x, y, z = ((corners() - cameras.positions[index]) @ cameras.rotations[index]).unbind(-1)
-    u, v = camera["cx"] - camera["fx"] * x / z, camera["cy"] + camera["fy"] * y / z
-    inside = (z < 0) & (u > 12) & (u < WIDTH - 12) & (v > 12) & (v < HEIGHT - 12)
-    pixels = torch.stack([u, v], dim=-1)
-    apart = torch.cdist(pixels, pixels).fill_diagonal_(1e3).amin(-1) > 16
-    return [(float(a), float(b)) for a, b in pixels[inside & apart]]
-
-
-def centroid(picture: np.ndarray, near: tuple[float, float], radius: int = 6) -> tuple[float, float]:
-    """Where the darkness around a place has its centre, in pixels from the upper left corner."""
-    column, row = (int(value) for value in near)
-    window = 255.0 - picture[row - radius : row + radius + 1, column - radius : column + radius + 1].mean(-1)
-    rows, columns = np.mgrid[-radius : radius + 1, -radius : radius + 1] + 0.5
-    assert window.sum() > 100, "there is nothing"
-    return column + (columns * window).sum() / window.sum(), row + (rows * window).sum() / window.sum()

@@ -8,6 +8,9 @@
  */
 
 const POLL_SECONDS = 3;
+const RETRY_SECONDS = 15;
+/** `EventSource.CLOSED`. */
+const CLOSED = 2;
 export const FINISHED = ['completed', 'failed', 'cancelled', 'interrupted'];
 
 /** The jobs with one put in, or in place of its older self. */
@@ -47,21 +50,23 @@ export function followJobs(store, api, { Source = globalThis.EventSource } = {})
     timer = on ? setInterval(refresh, POLL_SECONDS * 1000) : null;
   };
 
-  const source = new Source('/api/events');
-  source.onopen = () => {
-    poll(false);
-    refresh();
-  };
-  source.onerror = () => {
-    if (timer === null) poll(true);
-    // A browser gives up for good after an answer such as 502; then it is started again with the next poll's success.
-    if (source.readyState === 2) {
-      setTimeout(() => followJobs(store, api, { Source }), POLL_SECONDS * 1000);
+  function listen() {
+    const source = new Source('/api/events');
+    source.onopen = () => {
       poll(false);
-    }
-    store.update({ connected: false });
-  };
-  source.addEventListener('job', (event) => store.update({ jobs: withJob(store.get().jobs, JSON.parse(event.data)) }));
-  source.addEventListener('removed', (event) => store.update({ jobs: withoutJob(store.get().jobs, JSON.parse(event.data).id) }));
+      refresh();
+    };
+    source.onerror = () => {
+      if (timer === null) poll(true);
+      // Who gets no stream may still get the list: that says whether the server is there.
+      refresh();
+      // After an answer that is no stream, such as 503, a browser gives up for good.
+      if (source.readyState === CLOSED) setTimeout(listen, RETRY_SECONDS * 1000);
+    };
+    source.addEventListener('job', (event) => store.update({ jobs: withJob(store.get().jobs, JSON.parse(event.data)) }));
+    source.addEventListener('removed', (event) => store.update({ jobs: withoutJob(store.get().jobs, JSON.parse(event.data).id) }));
+  }
+
+  listen();
   refresh();
 }

@@ -38,7 +38,7 @@ export function mountGraph(studio, { select, scrub }) {
     svg.setAttribute('viewBox', `0 0 ${width} 62`);
     const parts = [];
     if (path.keys.length > 0) {
-      parts.push(...warned(studio.warnings.get(), x), ...speeds(studio.poses(), path, x, width));
+      parts.push(...warned(studio.warnings.get(), x, width), ...speeds(studio.poses(), path, x, width));
       if (picture) parts.push(draw('path', { class: 'photo', d: `M${x(path.imageIndex) - 4} 0h8l-4 6z` }));
       parts.push(...path.keys.map((_, index) => mark(path, index, x, selected)));
       parts.push(draw('line', { class: 'head', x1: x(frame), x2: x(frame), y1: 4, y2: 62 }));
@@ -78,9 +78,12 @@ export function mountGraph(studio, { select, scrub }) {
   return render;
 }
 
-function warned(warnings, x) {
+function warned(warnings, x, width) {
   const frames = new Set(warnings.flatMap((warning) => warning.frames));
-  return [...frames].map((frame) => draw('rect', { class: 'warned', x: x(frame - 0.5), width: x(1), y: 0, height: 62 }));
+  return [...frames].map((frame) => {
+    const [from, to] = [Math.max(x(frame - 0.5), 0), Math.min(x(frame + 0.5), width)];
+    return draw('rect', { class: 'warned', x: from, width: to - from, y: 0, height: 62 });
+  });
 }
 
 function speeds(poses, path, x, width) {

@@ -26,11 +26,13 @@ export function mountInset(studio, view, { poseOfView }) {
       return;
     }
     busy = true;
+    byId('inset').setAttribute('aria-busy', 'true');
     do {
       again = false;
       await show().catch(() => {});
     } while (again);
     busy = false;
+    byId('inset').setAttribute('aria-busy', 'false');
   }
 
   async function show() {
