@@ -182,6 +182,14 @@ def test_turned_harmonics_show_along_a_turned_direction_what_they_showed_before(
     close(turned.norm(dim=1), coefficients.norm(dim=1), 1e-8)
 
 
+@given(seed=seeds)
+def test_turning_mixes_no_degrees_not_even_by_rounding(seed: int):
+    plain = torch.zeros(5, 16, 3)
+    plain[:, 0] = random_values(5, 3, seed=seed).float()
+    turned = harmonics.rotate(plain, matrix_from_quaternion(random_unit(4, seed=seed + 1)))
+    assert turned.numpy().tobytes() == plain.numpy().tobytes()
+
+
 @pytest.mark.parametrize(("num", "degree"), [(1, 0), (4, 1), (9, 2), (16, 3)])
 def test_degree_and_number_of_harmonics(num: int, degree: int):
     assert harmonics.num_coefficients(degree) == num

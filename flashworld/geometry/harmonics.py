@@ -58,4 +58,6 @@ def rotate(harmonics: Float[Tensor, "n k 3"], matrix: Float[Tensor, "3 3"]) -> F
     directions = torch.nn.functional.normalize(directions, dim=-1)
     turned = directions @ matrix.detach().cpu().double()
     operator = torch.linalg.lstsq(basis(directions, degree), basis(turned, degree)).solution
+    # The solver's last bits vary from call to call. Rounded, without negative zeros, the same scene has the same bytes.
+    operator = operator.round(decimals=10) + 0.0
     return torch.einsum("ij,njc->nic", operator.to(harmonics), harmonics)
