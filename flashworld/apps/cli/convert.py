@@ -25,7 +25,7 @@ import click
 )
 def command(source: Path, target: Path, axes: str | None, target_axes: str | None, min_opacity: float) -> None:
     """Convert the scene SOURCE (.ply, compressed .ply, .spz, .splat) to TARGET (.ply, .spz)."""
-    from flashworld.apps.cli.progress import progress_bars
+    from flashworld.apps.progress import progress_bars
     from flashworld.formats import load, provenance_of, save
 
     facts = provenance_of(source)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flashworld.apps.cli.options import chosen_model, given, model_options, parse_size, path_from, path_options
-from flashworld.apps.cli.progress import progress_bars
+from flashworld.apps.cli.options import given, parse_size, path_from, path_options
+from flashworld.apps.model_options import chosen_model, model_options
+from flashworld.apps.progress import progress_bars
 from flashworld.errors import FlashWorldError, RequestError
 from flashworld.publish import make_folder
 

@@ -43,7 +43,7 @@ def command(
     **path_choice: Any,
 ) -> None:
     """Render the SCENE (.ply, .spz, .splat) along a camera path, one picture a frame."""
-    from flashworld.apps.cli.progress import progress_bars
+    from flashworld.apps.progress import progress_bars
     from flashworld.formats import load, provenance_of, to_uint8, write_frames, write_video
     from flashworld.rendering.frames import render_along
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flashworld.apps.cli.options import chosen_model, model_options
-from flashworld.apps.cli.progress import progress_bars
+from flashworld.apps.model_options import chosen_model, model_options
+from flashworld.apps.progress import progress_bars
 from flashworld.errors import BackendError, FlashWorldError
 
 if TYPE_CHECKING:
