@@ -98,7 +98,7 @@ def test_the_untrained_model_is_scored_and_loses_to_the_repeated_picture(untrain
 def test_an_anchored_model_is_scored_without_and_at_a_constant_distance_too(untrained: Model):
     assert untrained.config.anchored
     (score,), _ = evaluate(untrained, 1, lambda _: None)
-    assert score.input_psnr["anchored_constant"] > 24 > score.input_psnr["not_anchored"] + 5
+    assert score.input_psnr["anchored_constant"] > score.input_psnr["not_anchored"] + 5
     assert score.input_psnr["model"] > score.input_psnr["not_anchored"] + 5
     assert score.input_psnr["repeat"] == 100
 
