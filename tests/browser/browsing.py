@@ -25,6 +25,6 @@ def browse(script: str, folder: Path, **job: Any) -> Any:
     assert (ROOT / "tests/node/node_modules").is_dir(), "Run `npm ci --ignore-scripts` in tests/node first."
     (folder / "job.json").write_text(json.dumps(job))
     command = ["node", HERE / script, chromium(), folder]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=420)
     assert result.returncode == 0, result.stdout + result.stderr
     return json.loads(result.stdout.splitlines()[-1])

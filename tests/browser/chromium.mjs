@@ -71,6 +71,17 @@ export async function pageOf(browser, viewport = { width: 640, height: 480 }) {
   return page;
 }
 
+/** Does parts of a visit one after another, and tells how many seconds each took. */
+export async function inTurn(page, ...parts) {
+  const seconds = {};
+  for (const part of parts) {
+    const begun = Date.now();
+    await part(page);
+    seconds[part.name] = (Date.now() - begun) / 1000;
+  }
+  return seconds;
+}
+
 /** Gives a result to the test. */
 export function answer(result) {
   console.log(JSON.stringify(result));

@@ -5,8 +5,9 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { answer, folder, job, pageOf, withBrowser } from './chromium.mjs';
+import { answer, folder, inTurn, job, pageOf, withBrowser } from './chromium.mjs';
 
+const PHONE = { width: 390, height: 844, isMobile: true, hasTouch: true, deviceScaleFactor: 2 * job.scale };
 const errors = [];
 const seen = { errors };
 
@@ -15,33 +16,21 @@ await withBrowser(async (browser) => {
   page.on('pageerror', (error) => errors.push(String(error)));
   const session = await page.createCDPSession();
   await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder, eventsEnabled: true });
-  await open(page);
-  await shot(page, '1-empty');
-
-  await record(page);
-  await edit(page);
-  await addMovement(page);
-  await shot(page, '2-path');
-  await inputs(page);
-  await shot(page, '3-inputs');
-  await generate(page);
-  await shot(page, '5-world');
-  await scrub(page);
-  await download(page);
-  await looks(page);
-  await reload(page);
-  await phone(page);
+  seen.seconds = await inTurn(page, open, record, edit, addMovement, inputs, generate, scrub, download, looks, reload);
+  await page.close();
+  await phone(await pageOf(browser, PHONE));
 });
 answer(seen);
 
 async function open(page) {
   await page.goto(job.url);
-  await page.waitForSelector('html[data-state="ready"]', { timeout: 30_000 });
+  await page.waitForSelector('html[data-state="ready"]', { timeout: 90_000 });
   await page.waitForFunction(() => studio.state.machine.get() && studio.state.templates.get().length > 0);
 }
 
 async function shot(page, name) {
-  await rest(700);
+  await page.waitForFunction(() => document.querySelector('#inset').ariaBusy !== 'true', { timeout: 60_000 });
+  await rest(300);
   await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
@@ -58,11 +47,12 @@ async function numKeys(page) {
 }
 
 async function until(page, count) {
-  await page.waitForFunction((wanted) => document.querySelectorAll('#strip .key').length === wanted, { timeout: 10_000 }, count);
+  await page.waitForFunction((wanted) => document.querySelectorAll('#strip .key').length === wanted, { timeout: 90_000 }, count);
 }
 
 /** Five key frames: flown by keys, looked around by mouse. */
 async function record(page) {
+  await shot(page, '1-empty');
   const { x, y } = await middle(page, '#view canvas');
   await page.focus('#view canvas');
   await page.keyboard.press('Space');
@@ -142,6 +132,7 @@ async function addMovement(page) {
   await page.click('#templates .primary');
   await page.waitForFunction(() => !document.querySelector('#templates').open);
   seen.added = (await numKeys(page)) - before;
+  await shot(page, '2-path');
 }
 
 async function inputs(page) {
@@ -160,7 +151,7 @@ async function inputs(page) {
     slider.value = '3';
     slider.dispatchEvent(new Event('input', { bubbles: true }));
   });
-  await rest(800);
+  await shot(page, '3-inputs');
 }
 
 /** Every step that the view shows is noted, until the world is there. */
@@ -178,6 +169,7 @@ async function generate(page) {
   }
   await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 150_000 });
   seen.steps = await page.evaluate(() => [...new Set(window.steps)]);
+  await shot(page, '5-world');
   seen.splats = await page.evaluate(() => studio.view.stats.splats);
   await page.keyboard.press('Escape');
   await page.focus('#view canvas');
@@ -237,15 +229,22 @@ async function reload(page) {
   seen.draftKept = (await page.evaluate(() => JSON.stringify(studio.state.draft.get().path))) === before;
   seen.pictureKept = await page.evaluate(() => studio.state.draft.get().picture !== null);
   await page.click('#history .world .thumb');
-  await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 30_000 });
+  await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 60_000 });
   seen.found = true;
 }
 
+/** A page of its own: one that becomes a phone's is loaded anew. */
 async function phone(page) {
-  await page.setViewport({ width: 390, height: 844, isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
-  await shot(page, '11-phone');
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await open(page);
   await page.click('.tabs [data-tab="worlds"]');
+  await page.waitForSelector('#history .world img');
   await shot(page, '12-phone-worlds');
+  await page.click('#history .world .thumb');
+  await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 60_000 });
+  await page.click('.tabs [data-tab="view"]');
+  await page.waitForFunction(() => document.querySelector('#inset').ariaBusy === 'false', { timeout: 60_000 });
+  await shot(page, '11-phone');
   await page.click('.tabs [data-tab="make"]');
   await shot(page, '13-phone-make');
   await page.click('.tabs [data-tab="path"]');

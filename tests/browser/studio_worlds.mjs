@@ -6,7 +6,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { answer, folder, job, pageOf, withBrowser } from './chromium.mjs';
+import { answer, folder, inTurn, job, pageOf, withBrowser } from './chromium.mjs';
 
 const errors = [];
 const seen = { errors };
@@ -15,11 +15,7 @@ await withBrowser(async (browser) => {
   const page = await open(await pageOf(browser, { width: 1280, height: 800, deviceScaleFactor: 0.5 }));
   const session = await page.createCDPSession();
   await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder, eventsEnabled: true });
-  for (const part of [machine, requests, windowInWindow, wipe, compare, naming, queue, recording, timeline, paste, warnings]) {
-    const begun = Date.now();
-    await part(page);
-    console.error(`${part.name}: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
-  }
+  seen.seconds = await inTurn(page, machine, requests, windowInWindow, wipe, compare, naming, queue, recording, timeline, paste, warnings);
   await page.close();
   await withoutStreams(await browser.newPage());
 });
@@ -29,7 +25,7 @@ async function open(page) {
   page.on('pageerror', (error) => errors.push(String(error)));
   await page.goto(job.url);
   await page.waitForSelector('html[data-state="ready"]', { timeout: 60_000 });
-  await page.waitForFunction(() => studio.state.machine.get() && studio.state.jobs.get().loaded, { timeout: 30_000 });
+  await page.waitForFunction(() => studio.state.machine.get() && studio.state.jobs.get().loaded, { timeout: 90_000 });
   return page;
 }
 
@@ -71,7 +67,7 @@ async function machine(page) {
 /** Opened from a file, saved as one, and its path as nerfstudio's, which is opened again. */
 async function requests(page) {
   await (await page.$('#import-file')).uploadFile(join(folder, job.request));
-  await page.waitForFunction(() => studio.state.draft.get().picture !== null, { timeout: 20_000 });
+  await page.waitForFunction(() => studio.state.draft.get().picture !== null, { timeout: 90_000 });
   seen.opened = await draft(page);
   await page.select('#export', 'request');
   seen.exported = JSON.parse(await saved('request.json'));
@@ -79,27 +75,41 @@ async function requests(page) {
   await saved('transforms.json');
   await page.click('#new-draft');
   await (await page.$('#import-file')).uploadFile(join(folder, 'transforms.json'));
-  await page.waitForFunction(() => studio.state.draft.get().path.keys.length > 0, { timeout: 20_000 });
+  await page.waitForFunction(() => studio.state.draft.get().path.keys.length > 0, { timeout: 90_000 });
   seen.path = (await draft(page)).path;
 }
 
 /** A finished world as a start: its cameras in the window, and the server's pictures of the same frames. */
 async function windowInWindow(page) {
   await page.$eval(`#history [data-focus="reuse-${job.pattern}"]`, (button) => button.click());
-  await page.waitForFunction(() => studio.state.draft.get().picture !== null, { timeout: 20_000 });
+  await page.waitForFunction(() => studio.state.draft.get().picture !== null, { timeout: 90_000 });
   seen.reused = await draft(page);
   await page.click(`#history [data-focus="open-${job.pattern}"]`);
-  await page.waitForFunction((id) => studio.state.shown.get().id === id && studio.state.shown.get().kind === 'world', { timeout: 60_000 }, job.pattern);
+  await page.waitForFunction((id) => studio.state.shown.get().source?.includes(id), { timeout: 60_000 }, job.pattern);
   for (const frame of job.frames) {
-    await page.$eval('#scrub', (range, at) => {
-      range.value = String(at);
-      range.dispatchEvent(new Event('input', { bubbles: true }));
-    }, frame);
-    writeFileSync(join(folder, `window-${frame}.png`), await settled(page));
-    const picture = await fetch(`${job.url}api/jobs/${job.pattern}/frames/${frame}.png?width=352`);
-    writeFileSync(join(folder, `server-${frame}.png`), Buffer.from(await picture.arrayBuffer()));
+    await scrub(page, frame);
+    await bothPictures(page, job.pattern, frame, frame);
   }
   await shot(page, '2-pattern');
+  await page.click(`#history [data-focus="open-${job.other}"]`);
+  await page.waitForFunction((id) => studio.state.shown.get().source.includes(id), { timeout: 60_000 }, job.other);
+  await bothPictures(page, job.other, job.frames.at(-1), 'other');
+  await page.click(`#history [data-focus="open-${job.pattern}"]`);
+  await page.waitForFunction((id) => studio.state.shown.get().source.includes(id), { timeout: 60_000 }, job.pattern);
+}
+
+function scrub(page, frame) {
+  return page.$eval('#scrub', (range, at) => {
+    range.value = String(at);
+    range.dispatchEvent(new Event('input', { bubbles: true }));
+  }, frame);
+}
+
+/** What the window shows at the playhead, and what the server renders. */
+async function bothPictures(page, world, frame, name) {
+  writeFileSync(join(folder, `window-${name}.png`), await settled(page));
+  const picture = await fetch(`${job.url}api/jobs/${world}/frames/${frame}.png?width=352`);
+  writeFileSync(join(folder, `server-${name}.png`), Buffer.from(await picture.arrayBuffer()));
 }
 
 /** What the window shows once it is drawn. */
@@ -149,7 +159,7 @@ async function naming(page) {
   await page.waitForSelector('#ask[open] input');
   await page.keyboard.type('The second one');
   await page.keyboard.press('Enter');
-  await page.waitForFunction((id) => document.querySelector(`#history [data-job="${id}"] .world-name`).textContent === 'The second one', { timeout: 10_000 }, job.other);
+  await page.waitForFunction((id) => document.querySelector(`#history [data-job="${id}"] .world-name`).textContent === 'The second one', { timeout: 90_000 }, job.other);
   seen.renamed = (await (await fetch(`${job.url}api/jobs/${job.other}`)).json()).name;
 }
 
@@ -157,15 +167,15 @@ async function naming(page) {
 async function queue(page) {
   await page.evaluate(() => {
     const { path } = studio.state.draft.get();
-    studio.state.draft.update({ exactSize: true, size: { width: 352, height: 256 } });
+    studio.state.draft.update({ exactSize: true, size: { width: 160, height: 128 } });
     studio.state.changePath({ ...path, frames: 24 });
   });
   for (let i = 0; i < 2; i += 1) {
     await page.waitForSelector('#generate:not(:disabled)');
     await page.click('#generate');
-    await page.waitForFunction((count) => document.querySelectorAll('#queue .job').length === count, { timeout: 20_000 }, i + 1);
+    await page.waitForFunction((count) => document.querySelectorAll('#queue .job').length === count, { timeout: 90_000 }, i + 1);
   }
-  await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'), { timeout: 30_000 });
+  await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'), { timeout: 90_000 });
   await rest(1500);
   await shot(page, '5-queue');
   seen.queue = await page.$$eval('#queue .job', (jobs) => jobs.map((one) => one.textContent));
@@ -174,7 +184,7 @@ async function queue(page) {
   await page.click(`#queue [data-focus="cancel-${running}"]`);
   await state(page, running, 'cancelled');
   await page.click(`#history [data-focus="again-${running}"]`);
-  await page.waitForFunction((id) => ['queued', 'running'].includes(studio.state.jobs.get().jobs.find((one) => one.id === id).state), { timeout: 10_000 }, running);
+  await page.waitForFunction((id) => ['queued', 'running'].includes(studio.state.jobs.get().jobs.find((one) => one.id === id).state), { timeout: 90_000 }, running);
   seen.requeued = true;
   for (const id of [running, waiting]) {
     await page.click(`#queue [data-focus="cancel-${id}"]`);
@@ -183,7 +193,7 @@ async function queue(page) {
     await page.waitForSelector('#ask[open]');
     if (id === running) await shot(page, '6-delete');
     await page.click('#ask .primary');
-    await page.waitForFunction((one) => document.querySelector(`#history [data-job="${one}"]`) === null, { timeout: 10_000 }, id);
+    await page.waitForFunction((one) => document.querySelector(`#history [data-job="${one}"]`) === null, { timeout: 90_000 }, id);
   }
   seen.deleted = (await fetch(`${job.url}api/jobs/${running}`)).status;
 }
@@ -246,7 +256,7 @@ async function paste(page) {
     data.items.add(new File([await (await fetch(`data:image/jpeg;base64,${content}`)).blob()], 'pasted.jpg', { type: 'image/jpeg' }));
     document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }));
   }, bytes);
-  await page.waitForFunction(() => studio.state.draft.get().picture?.name === 'pasted.jpg', { timeout: 20_000 });
+  await page.waitForFunction(() => studio.state.draft.get().picture?.name === 'pasted.jpg', { timeout: 90_000 });
   await page.waitForSelector('#crop:not([hidden])');
 }
 
@@ -257,7 +267,7 @@ async function warnings(page) {
     const keys = path.keys.map((key, i) => (i === path.keys.length - 1 ? { ...key, position: [30, 0, 30], quaternion: [0, 0, 1, 0] } : key));
     studio.state.changePath({ ...path, keys, frames: 8 });
   });
-  await page.waitForSelector('#warnings li button', { timeout: 20_000 });
+  await page.waitForSelector('#warnings li button', { timeout: 90_000 });
   seen.warnings = await page.$$eval('#warnings li', (items) => items.map((item) => item.textContent));
   await page.click('#warnings li button');
   seen.warnedFrame = await page.evaluate(() => studio.state.ui.get().frame);
@@ -273,7 +283,7 @@ async function withoutStreams(page) {
   });
   await open(page);
   await fetch(`${job.url}api/jobs/${job.other}`, { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: '{"name": "Renamed elsewhere"}' });
-  await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ name }) => name === 'Renamed elsewhere'), { timeout: 20_000 });
+  await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ name }) => name === 'Renamed elsewhere'), { timeout: 90_000 });
   const said = [];
   for (let i = 0; i < 16; i += 1) {
     said.push(await page.$eval('#connection', (element) => element.textContent));

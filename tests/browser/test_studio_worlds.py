@@ -114,6 +114,11 @@ def test_the_window_shows_corners_where_the_server_renders_them(visit: Visit, fr
         assert math.dist(centroid(window, place), place) < 1
 
 
+def test_the_window_shows_the_next_world_that_is_opened(visit: Visit):
+    window, server = (picture(visit.folder / f"{name}-other.png").astype(float) for name in ("window", "server"))
+    assert np.abs(window - server).mean() < 6
+
+
 def test_the_picture_lies_over_the_world_where_its_camera_saw_it(visit: Visit):
     wipe, cameras = visit.seen["wipe"], path_of(visit.request)
     np.testing.assert_allclose(wipe["pose"]["position"], cameras.positions[IMAGE_INDEX], atol=1e-4)

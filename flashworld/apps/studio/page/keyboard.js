@@ -29,5 +29,7 @@ export function mountKeys(studio, { record, toggleRecording, togglePlay, generat
     else return;
     event.preventDefault();
   });
-  byId('view').addEventListener('pointerdown', () => (document.body.dataset.tab === 'make' || document.body.dataset.tab === 'worlds') && document.querySelector('[data-tab="view"]').click());
+  byId('view').addEventListener('pointerdown', () => {
+    if (['make', 'worlds'].includes(document.body.dataset.tab)) document.querySelector('[data-tab="view"]').click();
+  });
 }

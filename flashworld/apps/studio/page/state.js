@@ -36,9 +36,9 @@ export function createStudio() {
     templates: createStore([]),
     jobs: createStore({ jobs: [], next: null, connected: true, loaded: false }),
     warnings: createStore([]),
-    /** The world in the view: whose it is, which part of it (`preview` with its step, `world`), and the request
-     *  and picture that made it. */
-    shown: createStore({ id: null, kind: 'none', step: -1, request: null, picture: null }),
+    /** The world in the view: where it came from, which part of it that is (`preview` with its step, `world`), the job
+     *  that is looked at, whose world may still be on its way, and the request and picture that made that. */
+    shown: createStore({ source: null, id: null, kind: 'none', step: -1, request: null, picture: null }),
 
     get canUndo() {
       return history.canUndo;

@@ -81,7 +81,8 @@ export function mountTemplates(studio, api, { poseOfView, select, say }) {
       amounts = { ...amounts, [name]: Number(number.value) };
       range.value = String((100 * Number(number.value)) / upper);
     });
-    return make('div', { class: 'template-form' }, make('span', {}, t('template.amount')), range, number, make('span', { class: 'faint' }, known(`unit.${unit}`, unit)));
+    const units = make('span', { class: 'faint' }, known(`unit.${unit}`, unit));
+    return make('div', { class: 'template-form' }, make('span', {}, t('template.amount')), range, number, units);
   }
 
   /** The movement seen from above, the start below and the subject as a dot. It is drawn from the server's own cameras. */

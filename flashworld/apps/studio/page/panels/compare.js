@@ -13,8 +13,9 @@ export async function compare(one, other, start) {
     const holder = make('div', { class: 'holder' });
     return { job, holder, box: make('div', {}, holder, make('p', { class: 'name floating' }, nameOf(job))) };
   });
+  const close = iconButton('close', t('dialog.close'), () => dialog.close(), { autofocus: true });
   dialog.replaceChildren(
-    make('header', {}, make('h2', { id: 'compare-title' }, t('compare.title')), fault, iconButton('close', t('dialog.close'), () => dialog.close(), { autofocus: true })),
+    make('header', {}, make('h2', { id: 'compare-title' }, t('compare.title')), fault, close),
     make('div', { class: 'compare-views' }, ...sides.map(({ box }) => box)),
   );
   dialog.showModal();

@@ -95,7 +95,8 @@ export function mountFiles(studio, api, { opened, say }) {
   return {
     openRequest,
     render() {
-      byId('export').replaceChildren(make('option', { value: '' }, t('files.export')), ...FORMATS.map((name) => make('option', { value: name }, t(`export.${name}`))));
+      const options = FORMATS.map((name) => make('option', { value: name }, t(`export.${name}`)));
+      byId('export').replaceChildren(make('option', { value: '' }, t('files.export')), ...options);
     },
   };
 }

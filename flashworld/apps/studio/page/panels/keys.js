@@ -4,9 +4,18 @@ import { byId, make } from '../elements.js';
 import { t } from '../i18n.js';
 
 const GROUPS = {
-  'help.move': [['W A S D', 'help.wasd'], ['R F', 'help.rf'], ['Q E', 'help.qe'], ['← → ↑ ↓', 'help.arrows'], ['help.drag', 'help.dragText'], ['help.wheel', 'help.wheelText'], ['help.double', 'help.doubleText']],
-  'help.path': [['keys.space', 'help.record'], ['⇧ keys.space', 'help.continuous'], ['P', 'help.play'], ['← →', 'help.strip'], ['Alt ← →', 'help.reorder'], ['Enter', 'help.goto'], ['D', 'help.duplicate'], ['Delete', 'help.delete'], ['Ctrl Z', 'help.undo'], ['Ctrl ⇧ Z', 'help.redo']],
-  'help.rest': [['Ctrl Enter', 'help.generate'], ['T', 'help.templates'], ['H', 'help.home'], ['V', 'help.view'], ['?', 'help.this']],
+  'help.move': [
+    ['W A S D', 'help.wasd'], ['R F', 'help.rf'], ['Q E', 'help.qe'], ['← → ↑ ↓', 'help.arrows'],
+    ['help.drag', 'help.dragText'], ['help.wheel', 'help.wheelText'], ['help.double', 'help.doubleText'],
+  ],
+  'help.path': [
+    ['keys.space', 'help.record'], ['⇧ keys.space', 'help.continuous'], ['P', 'help.play'], ['← →', 'help.strip'],
+    ['Alt ← →', 'help.reorder'], ['Enter', 'help.goto'], ['D', 'help.duplicate'], ['Delete', 'help.delete'],
+    ['Ctrl Z', 'help.undo'], ['Ctrl ⇧ Z', 'help.redo'],
+  ],
+  'help.rest': [
+    ['Ctrl Enter', 'help.generate'], ['T', 'help.templates'], ['H', 'help.home'], ['V', 'help.view'], ['?', 'help.this'],
+  ],
 };
 
 export function showKeys() {
@@ -14,7 +23,10 @@ export function showKeys() {
   const words = (text) => text.split(' ').map((part) => (/^(keys|help)\./.test(part) ? t(part) : part)).join(' ');
   const table = make('dl', { class: 'keys-table' });
   for (const [title, rows] of Object.entries(GROUPS)) {
-    const entries = rows.flatMap(([keys, key]) => [make('dt', {}, keys.startsWith('help.') ? words(keys) : make('kbd', {}, words(keys))), make('dd', {}, t(key))]);
+    const entries = rows.flatMap(([keys, key]) => {
+      const how = keys.startsWith('help.') ? words(keys) : make('kbd', {}, words(keys));
+      return [make('dt', {}, how), make('dd', {}, t(key))];
+    });
     dialogPart(table, t(title), entries);
   }
   const close = make('button', { type: 'button', autofocus: true, onclick: () => dialog.close() }, t('dialog.close'));

@@ -11,7 +11,8 @@ const REPEATABLE = ['failed', 'cancelled', 'interrupted'];
 
 /**
  * @param {import('../state.js').Studio} studio
- * @param {Record<'open'|'rename'|'remove'|'requeue'|'reuse'|'exportRequest', (job: any) => void> & {compare: (a: any, b: any) => void, more: () => void}} actions
+ * @param {Record<'open'|'rename'|'remove'|'requeue'|'reuse'|'exportRequest', (job: any) => void>
+ *   & {compare: (a: any, b: any) => void, more: () => void}} actions
  */
 export function mountWorlds(studio, actions) {
   const list = byId('history');
@@ -36,7 +37,9 @@ export function mountWorlds(studio, actions) {
     if (focused) list.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
     byId('more-history').hidden = next === null;
     bar.hidden = first === null;
-    if (first) bar.replaceChildren(make('span', {}, t('compare.choose', { name: nameOf(first) })), make('button', { class: 'small quiet', type: 'button', onclick: stopComparing }, t('dialog.cancel')));
+    if (!first) return;
+    const cancel = make('button', { class: 'small quiet', type: 'button', onclick: stopComparing }, t('dialog.cancel'));
+    bar.replaceChildren(make('span', {}, t('compare.choose', { name: nameOf(first) })), cancel);
   }
 
   function stopComparing() {
@@ -57,9 +60,12 @@ export function mountWorlds(studio, actions) {
   }
 
   function thumbnail(job, name) {
-    const picture = job.files.thumbnail && make('img', { src: `${job.files.thumbnail.url}?inline=1`, alt: '', loading: 'lazy', width: 92, height: 64 });
+    const { thumbnail } = job.files;
+    const picture = thumbnail && make('img', { src: `${thumbnail.url}?inline=1`, alt: '', loading: 'lazy', width: 92, height: 64 });
     const label = first && first.id !== job.id ? t('compare.with', { name }) : t('world.open', { name });
-    return make('button', { class: 'thumb', type: 'button', 'aria-label': label, title: label, data: { focus: `open-${job.id}` }, onclick: () => choose(job) }, picture);
+    return make('button', {
+      class: 'thumb', type: 'button', 'aria-label': label, title: label, data: { focus: `open-${job.id}` }, onclick: () => choose(job),
+    }, picture);
   }
 
   function choose(job) {
@@ -78,11 +84,18 @@ export function mountWorlds(studio, actions) {
   }
 
   function tools(job, name, finished) {
-    const again = REPEATABLE.includes(job.state) && iconButton('restart', t('world.requeue', { name }), () => actions.requeue(job), { data: { focus: `again-${job.id}` } });
-    const download = finished && iconButton('download', t('world.download', { name }), (event) => openMenu(event.currentTarget, files(job)), { 'aria-haspopup': 'menu', data: { focus: `files-${job.id}` } });
-    const reuse = iconButton('reuse', t('world.reuse', { name }), () => actions.reuse(job), { data: { focus: `reuse-${job.id}` } });
-    const more = iconButton('more', t('world.more', { name }), (event) => openMenu(event.currentTarget, entries(job, finished)), { 'aria-haspopup': 'menu', data: { focus: `more-${job.id}` } });
-    return [again, download, reuse, more].filter(Boolean);
+    const tool = (kind, sign, label, action) => iconButton(sign, t(label, { name }), action, { data: { focus: `${kind}-${job.id}` } });
+    const menu = (kind, sign, label, items) => {
+      const button = tool(kind, sign, label, () => openMenu(button, items()));
+      button.setAttribute('aria-haspopup', 'menu');
+      return button;
+    };
+    return [
+      REPEATABLE.includes(job.state) && tool('again', 'restart', 'world.requeue', () => actions.requeue(job)),
+      finished && menu('files', 'download', 'world.download', () => files(job)),
+      tool('reuse', 'reuse', 'world.reuse', () => actions.reuse(job)),
+      menu('more', 'more', 'world.more', () => entries(job, finished)),
+    ].filter(Boolean);
   }
 
   function files(job) {

@@ -8,7 +8,9 @@ import { partsOf, rounded, secondsLeft } from '../progress.js';
 export function bars(job) {
   const parts = partsOf(job);
   const value = Math.round((100 * parts.reduce((sum, part) => sum + part, 0)) / parts.length);
-  const box = make('div', { class: 'bars', role: 'progressbar', 'aria-label': t('growing.progress'), 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': value });
+  const box = make('div', {
+    class: 'bars', role: 'progressbar', 'aria-label': t('growing.progress'), 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': value,
+  });
   for (const part of parts) {
     const bar = make('i');
     bar.style.setProperty('--done', String(part));
@@ -34,23 +36,28 @@ export function remaining(job) {
   return t(job.state === 'queued' ? 'job.expected' : 'job.left', { time: t(unit, { value }) });
 }
 
-/** @param {import('../state.js').Studio} studio @param {{cancel: (job: any) => void}} actions */
+/**
+ * Its button stays the same element, so that a click on it is never lost.
+ * @param {import('../state.js').Studio} studio @param {{cancel: (job: any) => void}} actions
+ */
 export function mountGrowing(studio, { cancel }) {
   const box = byId('growing');
+  const [name, progress, now, left, seen] = ['h3', 'div', 'span', 'span', 'span'].map((tag) => make(tag));
+  let job = null;
+  const stop = make('button', { class: 'quiet small', type: 'button', onclick: () => cancel(job) });
+  seen.className = 'faint';
+  box.append(name, progress, make('div', { class: 'row' }, now, left), make('div', { class: 'row' }, seen, stop));
+
   return function render() {
     const { id, step, kind } = studio.shown.get();
-    const job = studio.jobs.get().jobs.find((one) => one.id === id);
-    const active = job && (job.state === 'queued' || job.state === 'running');
-    box.hidden = !active;
-    if (!active) return;
-    const seen = kind === 'preview' ? t('growing.seen', { step: step + 1, steps: job.progress.steps }) : t('growing.soon');
-    const focused = box.contains(document.activeElement);
-    const stop = make('button', { class: 'quiet small', type: 'button', onclick: () => cancel(job) }, t('job.cancel'));
-    box.replaceChildren(
-      make('h3', {}, job.name || t('job.unnamed')), bars(job),
-      make('div', { class: 'row' }, make('span', {}, doing(job)), make('span', {}, remaining(job))),
-      make('div', { class: 'row' }, make('span', { class: 'faint' }, seen), stop),
-    );
-    if (focused) stop.focus();
+    job = studio.jobs.get().jobs.find((one) => one.id === id);
+    box.hidden = !(job && (job.state === 'queued' || job.state === 'running'));
+    if (box.hidden) return;
+    name.textContent = job.name || t('job.unnamed');
+    progress.replaceChildren(bars(job));
+    now.textContent = doing(job);
+    left.textContent = remaining(job);
+    seen.textContent = kind === 'preview' ? t('growing.seen', { step: step + 1, steps: job.progress.steps }) : t('growing.soon');
+    stop.textContent = t('job.cancel');
   };
 }

@@ -41,10 +41,10 @@ export function mountInset(studio, view, { poseOfView }) {
     const recorded = path.keys.length > 0;
     const pose = recorded ? poseAtFrame(path, frame) : poseOfView();
     const small = { width: WIDTH, height: Math.round((WIDTH * size.height) / size.width) };
-    const { id, kind, step } = studio.shown.get();
-    byId('inset').hidden = !recorded && kind === 'none';
+    const { source } = studio.shown.get();
+    byId('inset').hidden = !recorded && source === null;
     if (byId('inset').hidden) return;
-    const wanted = JSON.stringify([pose, small, id, kind, step]);
+    const wanted = JSON.stringify([pose, small, source]);
     byId('inset-caption').textContent = recorded ? t('inset.frame', { frame: Math.round(frame) + 1, frames: path.frames }) : t('inset.next');
     byId('inset').classList.toggle('live', !recorded);
     if (wanted === shown) return;

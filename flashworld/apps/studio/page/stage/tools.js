@@ -44,14 +44,14 @@ export function mountTools(studio, view, { goHome, toggleWipe, setLens, closeWor
 
   function render() {
     const { lens, pathShown } = studio.ui.get();
-    const { kind, picture } = studio.shown.get();
+    const { source, id, picture } = studio.shown.get();
     parts.orbit.setAttribute('aria-pressed', String(view.controls.mode === 'orbit'));
     parts.fly.setAttribute('aria-pressed', String(view.controls.mode === 'fly'));
     parts.path.setAttribute('aria-pressed', String(pathShown));
     parts.lens.value = String(Math.round(fovOf(lens)));
     parts.degrees.textContent = `${Math.round(fovOf(lens))}°`;
-    parts.wipe.disabled = picture === null || kind === 'none';
-    parts.clear.hidden = kind === 'none';
+    parts.wipe.disabled = picture === null || !source?.includes(id);
+    parts.clear.hidden = source === null;
   }
 
   setInterval(() => {

@@ -54,7 +54,8 @@ export function createWorlds(studio, api, view, { fail, goTo }) {
       const ready = await view.show(url, { keepCamera: true, fade });
       if (ready && watched === job.id) {
         last = url;
-        studio.shown.update({ id: job.id, kind: finished ? 'world' : 'preview', step: finished ? -1 : Number(url.split('/').at(-1)) });
+        const part = finished ? { kind: 'world', step: -1 } : { kind: 'preview', step: Number(url.split('/').at(-1)) };
+        studio.shown.update({ source: url, id: job.id, ...part });
       }
     } catch (error) {
       last = url;
@@ -108,7 +109,7 @@ export function createWorlds(studio, api, view, { fail, goTo }) {
     watched = null;
     last = null;
     view.clear();
-    studio.shown.set({ id: null, kind: 'none', step: -1, request: null, picture: null });
+    studio.shown.set({ source: null, id: null, kind: 'none', step: -1, request: null, picture: null });
   }
 
   return { watch, open, close, toggleWipe, poseOfPicture, get watched() { return watched; } };
