@@ -1,7 +1,8 @@
 // An evening at the studio, in short: a path by keyboard and mouse, a photo, a world, and finding it again.
 //
-// job.json: {url, photo, size: {width, height}, scale}; a scale below 1 spares graphics in software many pixels. Leaves
-// numbered screenshots and what was downloaded in the folder, and answers what was seen on the way.
+// job.json: {url, photo, size: {width, height}, exact, scale}; `exact` has the model work at that size; a scale below 1
+// spares graphics in software many pixels. Leaves numbered screenshots and what was downloaded in the folder, and answers
+// what was seen on the way.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -146,7 +147,7 @@ async function inputs(page) {
   await page.click('#dice');
   seen.seed = await page.$eval('#seed', (field) => field.value);
   await page.evaluate(({ width, height }) => studio.state.draft.update({ size: { width, height } }), job.size);
-  await page.click('#exact-size');
+  if (job.exact) await page.click('#exact-size');
   await page.$eval('#image-index', (slider) => {
     slider.value = '3';
     slider.dispatchEvent(new Event('input', { bubbles: true }));

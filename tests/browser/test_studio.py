@@ -28,7 +28,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_from_a_recorded_path_to_files(address: str, tmp_path: Path):
-    seen = browse("studio.mjs", tmp_path, url=address, photo=str(PHOTO), size=SIZE, scale=0.4)
+    seen = browse("studio.mjs", tmp_path, url=address, photo=str(PHOTO), size=SIZE, exact=True, scale=0.4)
     assert seen["errors"] == []
     assert seen["recorded"] == 5
     assert seen["travelled"] > 0.1
