@@ -1,5 +1,6 @@
 """A studio of the tiny model, as a person starts it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -14,11 +15,13 @@ from browsing import ROOT
 def running(folder: Path) -> Iterator[str]:
     """Where a studio that keeps its jobs in `folder` listens, for the time of a block.
 
-    It leaves the processor to the browser, which draws in software: so the page keeps up with what is made.
+    It works with one thread and stands back: the browser draws in software, and keeps up with what is made only if
+    there is a processor left for it.
     """
     studio = ["app.py", "--model", "tiny", "--port", "0", "--cache-dir", str(folder)]
     command = ["nice", "-n", "19", sys.executable, *studio]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+    alone = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, cwd=ROOT, env=alone, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         said = ""
         while not (found := re.search(r"http://\S+", said)):
