@@ -15,9 +15,10 @@ NODE_MODULES = tests/node/node_modules/.installed tools/vendor/node_modules/.ins
 # Tests that open our files in programs by others need those programs: node for `external`, chromium too for `browser`.
 NODE := $(shell command -v node)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
-WITHOUT = $(if $(NODE),$(if $(CHROMIUM),,not browser),not external and not browser)
+QUICK = not slow and not browser$(if $(NODE),, and not external)
+SLOW = $(if $(NODE),$(if $(CHROMIUM),slow or browser,slow),slow and not external)
 
-.PHONY: help demo studio test external browser lint format bench clean
+.PHONY: help demo studio test slow external browser lint format bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -28,9 +29,13 @@ demo: $(INSTALLED) ## Turn a shipped picture into out/*.ply, .spz and .mp4
 studio: $(INSTALLED_STUDIO) ## Open the studio, the local application for the browser
 	$(PYTHON_OF_VENV) app.py
 
-test: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the tests; those in node and chromium where these are installed
-	$(if $(WITHOUT),@echo "node or chromium is missing: only tests that are '$(WITHOUT)' run")
-	$(PYTHON_OF_VENV) -m pytest -n $(WORKERS) $(if $(WITHOUT),-m "$(WITHOUT)")
+test: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the tests that take seconds; those in node where it is installed
+	$(if $(NODE),,@echo "node is missing: the tests that need it are left out")
+	$(PYTHON_OF_VENV) -m pytest -n $(WORKERS) -m "$(QUICK)"
+
+slow: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the others: whole servers, killed ones too, and pages in chromium
+	$(if $(and $(NODE),$(CHROMIUM)),,@echo "node or chromium is missing: the tests that need them are left out")
+	$(PYTHON_OF_VENV) -m pytest -n $(WORKERS) --dist loadfile -m "$(SLOW)"
 
 external: $(INSTALLED_DEV) $(NODE_MODULES) ## Run only the tests that open our files in node programs by others
 	$(PYTHON_OF_VENV) -m pytest -m external

@@ -10,6 +10,8 @@ from benchmarks.gpu_model import DRY
 from benchmarks.gpu_table import BEGIN, END, renewed, table
 from flashworld.placement import PLANS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 MEASURED = json.loads((ROOT / "docs/measured/h200.json").read_text())
 

@@ -18,6 +18,8 @@ from space import PATH, ROOT, SMALL, Space, running
 
 from flashworld.formats import inspect
 
+pytestmark = pytest.mark.slow
+
 PICTURE = ROOT / "examples/pictures/valley.jpg"
 CAMERAS = json.loads(PATH)["cameras"]
 

@@ -11,6 +11,8 @@ from space import PATH, ROOT, Space, running
 
 from flashworld.apps.gradio.troubles import TROUBLES
 
+pytestmark = pytest.mark.slow
+
 SENTENCES = {trouble.name: trouble.sentence for trouble in TROUBLES}
 
 

@@ -47,6 +47,7 @@ def copy_package(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_second_process_compiles_nothing(tmp_path: Path) -> None:
     root = copy_package(tmp_path)
     first, hits, _ = run(root)
@@ -56,6 +57,7 @@ def test_second_process_compiles_nothing(tmp_path: Path) -> None:
     assert second < first / 3
 
 
+@pytest.mark.slow
 def test_folders_that_cannot_be_written_are_done_without(tmp_path: Path) -> None:
     """A file stands where numba would make its folders, which stops even a superuser."""
     root = copy_package(tmp_path)

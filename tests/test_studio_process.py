@@ -17,6 +17,8 @@ from studio_setup import body, until
 
 from flashworld.formats import inspect
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path):

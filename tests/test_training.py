@@ -435,6 +435,7 @@ def run_short(
     return run(SHORT, output, resume=resume, minutes=minutes, device=torch.device("cpu"), processes=0, listen=listen)
 
 
+@pytest.mark.slow
 def test_a_recipe_cut_again_and_again_ends_with_the_same_model(tmp_path: Path):
     assert run_short(tmp_path / "whole")
 

@@ -53,6 +53,7 @@ def assert_equal(actual: Rendering, expected: Rendering) -> None:
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_passes_parity(tmp_path: Path) -> None:
     shutil.copy(Path(__file__).parent / "reference" / "render.safetensors", tmp_path)
     lines = list(compare_folder(tmp_path, rasteriser="triton"))
