@@ -3,6 +3,7 @@
 import io
 import json
 import sqlite3
+import threading
 import time
 from collections import Counter
 from dataclasses import replace
@@ -206,6 +207,33 @@ def test_closing_interrupts_what_runs_and_keeps_what_waits(tmp_path, maker):
     assert ended(second, waiting).state == "completed"
     assert ended(second, second.requeue(running.id)).state == "completed"
     assert second.file(done.id, "ply").is_file()
+    second.close()
+
+
+def test_closing_does_not_wait_for_work_that_does_not_listen(tmp_path, maker, monkeypatch):
+    deep, let_go = threading.Event(), threading.Event()
+    make = Maker.make
+
+    def without_listening(*given):
+        deep.set()
+        let_go.wait(60)
+        return make(*given)
+
+    monkeypatch.setattr(Maker, "make", without_listening)
+    monkeypatch.setattr("flashworld.jobs.crew.PATIENCE", 0.1)
+    first = Workshop(tmp_path, [maker])
+    job = first.submit(A_REQUEST)
+    first.start()
+    assert deep.wait(10)
+    began = time.monotonic()
+    assert not first.close()
+    assert time.monotonic() - began < 5
+    with pytest.raises(BackendError, match="Another server"):  # the worker may still write there
+        Workshop(tmp_path, [maker])
+    let_go.set()
+    until(first.close)
+    second = Workshop(tmp_path, [maker])
+    assert second.job(job.id).state == "interrupted"
     second.close()
 
 

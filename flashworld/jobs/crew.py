@@ -18,6 +18,9 @@ from flashworld.request import parse_request
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 3.0
+"""Seconds that `close` waits for the workers. Work hears of its end only between two parts, each maybe minutes long."""
+
 
 @dataclass
 class Run:
@@ -68,16 +71,18 @@ class Crew:
         """Where the jobs at work are."""
         return {job_id: run.progress for job_id, run in list(self._runs.items())}
 
-    def close(self) -> None:
-        """Interrupt what runs and end all threads."""
-        self._closing.set()
-        for run in list(self._runs.values()):
-            run.stop.set()
-        with self._more_work:
+    def close(self) -> bool:
+        """Interrupt what runs; return whether all threads have ended within `PATIENCE`."""
+        with self._more_work:  # so that nobody takes a job whose run would not be told
+            self._closing.set()
+            for run in list(self._runs.values()):
+                run.stop.set()
             self._more_work.notify_all()
+        deadline = time.monotonic() + PATIENCE
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join()
+                thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self, maker: Maker) -> None:
         while (taken := self._next()) is not None:

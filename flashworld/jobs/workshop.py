@@ -74,15 +74,22 @@ class Workshop:
         self._crew.start()
         self._sweeper.start()
 
-    def close(self) -> None:
-        """Stop all work (what runs is interrupted, what waits will wait for the next start) and let the folder go."""
+    def close(self) -> bool:
+        """Stop all work (what runs is interrupted, what waits will wait for the next start) and let the folder go.
+
+        Returns:
+            False if a worker, deep in a computation, has not heard of it after some seconds. The folder is then kept,
+            for that worker still writes there: end the process, and the next start finds the job interrupted.
+        """
         self._closing.set()
-        self._crew.close()
+        all_ended = self._crew.close()
         if self._sweeper.ident is not None:
             self._sweeper.join()
         self._news.close()
-        self._ledger.close()
-        self._lock.release()
+        if all_ended:
+            self._ledger.close()
+            self._lock.release()
+        return all_ended
 
     # What a person does
 

@@ -1,7 +1,9 @@
 """`python app.py`: reads the options, loads the models, starts the workers and the server."""
 
 import logging
+import os
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,17 +75,18 @@ def _run(options: dict[str, Any]) -> None:
     own_name = socket.gethostname().lower()
     names = (options["host"].lower(), own_name, f"{own_name}.local")
     settings = Settings(options["token"] or None, tuple(options["cors"]), names)
+
+    def ready(port: int) -> None:
+        workshop.start()  # not before there is a port: a start that fails must interrupt nobody's job
+        _greet(options, port)
+
     try:
-        workshop.start()
-        serve(
-            create_app(workshop, settings),
-            options["host"],
-            options["port"],
-            ready=lambda port: _greet(options, port),
-            ending=workshop.end_news,
-        )
+        serve(create_app(workshop, settings), options["host"], options["port"], ready, ending=workshop.end_news)
     finally:
-        workshop.close()
+        all_ended = workshop.close()
+    if not all_ended:
+        sys.stdout.flush()
+        os._exit(0)  # Python's own end would take down the libraries below a worker that still computes
 
 
 def _makers(options: dict[str, Any]) -> "list[Maker]":
