@@ -4,6 +4,7 @@ A scene that cannot be made is no PLY and a message that says why: Gradio 5 tell
 but that there was one.
 """
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,6 +13,7 @@ from gradio.events import api
 from flashworld.apps.gradio.order import picture_of, take_order
 from flashworld.apps.gradio.serving import Finished, Ready, Service, serve, summary
 from flashworld.apps.gradio.troubles import sentence_for
+from flashworld.errors import RequestError
 
 Picture = dict | str | None
 
@@ -78,7 +80,9 @@ def _scene(
 ) -> tuple[dict[str, gr.FileData], str]:
     """The files of a scene by kind, and the message; only the message if there is none."""
     try:
-        order = take_order(service.maker, _picture(image_prompt), *asked, video=bool(video), **options)
+        order = take_order(
+            service.maker, _picture(image_prompt, service.shelf.root), *asked, video=bool(video), **options
+        )
         files: dict[str, gr.FileData] = {}
         for news in serve(service, order, visitor_of(request)):
             if isinstance(news, Ready):
@@ -90,11 +94,29 @@ def _scene(
     raise AssertionError("serving ends with its result or with an error")
 
 
-def _picture(given: Any) -> Any:
-    """A file that Gradio has stored and checked to be an uploaded one, or what was sent instead."""
-    if isinstance(given, dict):
-        return given.get("url") if str(given.get("url")).startswith("data:") else picture_of(given.get("path"))
-    return given
+def _picture(given: Any, uploads: Path) -> Any:
+    """A file that a visitor has sent in, or what was sent instead of one.
+
+    Gradio only judges files that bear its mark, so the place is judged here: nothing outside of `uploads` is read.
+
+    Raises:
+        RequestError: The file is none that was sent in.
+    """
+    if not isinstance(given, dict):
+        return given
+    if str(given.get("url")).startswith("data:"):
+        return given["url"]
+    path = given.get("path")
+    if path is None or _lies_in(path, uploads):
+        return picture_of(path)
+    raise RequestError(["image_prompt: this file was not sent in; upload it first, or give a data URL"])
+
+
+def _lies_in(path: Any, folder: Path) -> bool:
+    try:
+        return Path(path).resolve().is_relative_to(folder.resolve())
+    except (TypeError, ValueError):  # no name that a file can have
+        return False
 
 
 def visitor_of(request: gr.Request | None) -> str:
