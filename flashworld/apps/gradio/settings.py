@@ -2,8 +2,9 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
+from pathlib import Path
 
 from flashworld.models.model import Model
 from flashworld.placement import CPU_PLAN, RESIDENT, Plan
@@ -80,4 +81,5 @@ def load_chosen(settings: Settings) -> tuple[Model, Plan]:
         plan = asked
     model = load(name, ckpt=settings.ckpt, device=device, plan=plan, gpu_later=settings.hosted)
     import_module(f"flashworld.rendering.{'triton' if device.type == 'cuda' else 'numba'}_rasteriser")
-    return model, CPU_PLAN if device.type == "cpu" else asked
+    # Its name stands on the page and in what visitors take away: a folder's way to it is not their business.
+    return replace(model, name=Path(name).name), CPU_PLAN if device.type == "cpu" else asked
