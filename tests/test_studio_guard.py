@@ -29,6 +29,7 @@ def status(shop, headers, settings=None, base="http://localhost:7860"):
         {"Origin": "http://localhost:1234"},
         {"Origin": "http://localhost.evil.example:7860"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],

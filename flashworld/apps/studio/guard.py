@@ -102,7 +102,12 @@ def _known_origin(headers: Headers, settings: Settings) -> bool:
     origin = headers.get("Origin")
     if origin is None:
         return settings.open_to_all or headers.get("Sec-Fetch-Site") not in ("cross-site", "same-site")
-    return settings.open_to_all or origin in settings.cors or urlsplit(origin).netloc == request.host
+    if settings.open_to_all or origin in settings.cors:
+        return True
+    try:
+        return urlsplit(origin).netloc == request.host
+    except ValueError:
+        return False
 
 
 def _known_host(host: str, settings: Settings) -> bool:
