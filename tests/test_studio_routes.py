@@ -103,6 +103,23 @@ def test_the_scene_is_seen_by_the_server_as_by_the_library(client, done, maker):
     assert client.get(f"/api/jobs/{done['id']}/frames/{FRAMES}.png").status_code == 404
 
 
+def test_no_picture_of_a_scene_has_a_side_beyond_all_bounds(shop, client):
+    job = shop.submit(parse_request(body(resolution=[1, 1280, 64])))
+    until(lambda: shop.job(job.id).finished)
+    tall = client.get(f"/api/jobs/{job.id}/frames/0.png?width=1280")
+    assert Image.open(io.BytesIO(tall.data)).size == (64, 1280)
+
+
+def test_a_damaged_scene_is_told_without_its_place(shop, client, tmp_path_factory):
+    job = shop.submit(parse_request(body()))
+    until(lambda: shop.job(job.id).finished)
+    shop.file(job.id, "ply").write_bytes(b"ply, once")
+    answer = client.get(f"/api/jobs/{job.id}/frames/0.png")
+    assert answer.status_code == 404
+    assert "damaged" in answer.json["error"]
+    assert str(tmp_path_factory.getbasetemp()) not in answer.text
+
+
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_a_stream_that_ends_makes_room_for_the_next(client, done, method):
     for _ in range(MAX_STREAMS + 5):

@@ -1,35 +1,49 @@
 """Single pictures of a finished scene: what one of its request's cameras sees."""
 
 import io
+import logging
 import threading
 from pathlib import Path
 
 from PIL import Image
 
 from flashworld import formats
+from flashworld.errors import FormatError
 from flashworld.generation import path_of
 from flashworld.jobs.job import NoJobError
 from flashworld.rendering import render
 from flashworld.request import SceneRequest
+
+log = logging.getLogger(__name__)
+
+MAX_SIDE = 1280
+"""Of a picture. That of a narrow path, drawn wide, could have a hundred megapixels."""
 
 _ONE_AT_A_TIME = threading.Lock()
 """A scene is read and drawn in a thread that answers; several would starve all other answers."""
 
 
 def see(scene: Path, request: SceneRequest, frame: int, width: int | None) -> bytes:
-    """A PNG of the scene in a PLY file from the camera of a frame, `width` pixels wide (the request's if None).
+    """A PNG of the scene in a PLY file from the camera of a frame.
+
+    It is `width` pixels wide (the request's if None), or as wide as `MAX_SIDE` allows its longer side to be.
 
     Raises:
-        NoJobError: The path has no such frame.
+        NoJobError: The path has no such frame, or the file is damaged.
     """
     if not 0 <= frame < request.frames:
         raise NoJobError(f"There is no frame {frame}; they are counted from 0 to {request.frames - 1}.")
-    width = width or request.width
+    width = min(width or request.width, MAX_SIDE * request.width // max(request.width, request.height))
     height = max(1, round(request.height * width / request.width))
     with _ONE_AT_A_TIME:
-        unit = float(formats.provenance_of(scene)["unit"])
+        try:
+            unit = float(formats.provenance_of(scene)["unit"])
+            gaussians = formats.load(scene)
+        except FormatError:  # its text names the place, which is nobody's business
+            log.exception("A scene could not be read.")
+            raise NoJobError("The scene's file is damaged, or gone by now.") from None
         camera = path_of(request)[frame : frame + 1]
-        view = render(formats.load(scene), camera, height, width, near=0.01 * unit, far=1000 * unit)
+        view = render(gaussians, camera, height, width, near=0.01 * unit, far=1000 * unit)
     picture = io.BytesIO()
     Image.fromarray(formats.to_uint8(view.colour[0])).save(picture, format="PNG")
     return picture.getvalue()

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify, request, send_file
 from flashworld.apps.studio import bodies
 from flashworld.apps.studio.answers import job_json
 from flashworld.jobs import Job, Workshop
+from flashworld.jobs.looking import MAX_SIDE
 from flashworld.jobs.shelf import FILES
 
 MIME = {
@@ -76,7 +77,7 @@ def blueprint(workshop: Workshop) -> Blueprint:
 
     @routes.get("/<job_id>/frames/<int:index>.png")
     def frame(job_id: str, index: int) -> Response:
-        width = bodies.whole_number("width", None, 16, 1280)
+        width = bodies.whole_number("width", None, 16, MAX_SIDE)
         return Response(workshop.frame(job_id, index, width), mimetype="image/png")
 
     assert set(MIME) == set(FILES)
