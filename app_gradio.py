@@ -24,12 +24,18 @@ from flashworld.apps.gradio.serving import Service
 from flashworld.apps.gradio.settings import load_chosen, read_settings
 from flashworld.apps.gradio.shelf import Shelf
 from flashworld.apps.gradio.work import Told, work_on
+from flashworld.errors import WeightsError
 
 # Gradio keeps what visitors upload in this folder, and results lie in it too, so that they are served where they are.
-ROOT = Path(os.environ.setdefault("GRADIO_TEMP_DIR", tempfile.mkdtemp(prefix="flashworld-")))
+if "GRADIO_TEMP_DIR" not in os.environ:
+    os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="flashworld-")
+ROOT = Path(os.environ["GRADIO_TEMP_DIR"])
 
 SETTINGS = read_settings(sys.argv[1:] if __name__ == "__main__" else [], hosted=zerogpu.is_hosted())
-MODEL, PLAN = load_chosen(SETTINGS)
+try:
+    MODEL, PLAN = load_chosen(SETTINGS)
+except WeightsError as error:
+    sys.exit(f"app_gradio.py: {error}")
 
 
 @zerogpu.on_gpu(duration=lambda order, _folder: duration(order.workload))

@@ -1,18 +1,23 @@
 """The Space's files and the deployment guide, row by row. The front matter itself is tested in `test_house`."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-from flashworld.apps.gradio import budget
-from flashworld.apps.gradio.settings import read_settings
+from flashworld.apps.gradio import budget, pieces
+from flashworld.apps.gradio.order import Maker
+from flashworld.apps.gradio.settings import load_chosen, read_settings
 from flashworld.apps.gradio.shelf import Rules
 from flashworld.apps.gradio.troubles import TROUBLES, UNKNOWN, WorkFailed, sentence_for
 from flashworld.apps.gradio.work import Failed
 from flashworld.errors import RequestError
+from flashworld.weights.loading import SHIPPED
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -63,6 +68,24 @@ def test_the_guides_flags_and_port():
         "model.ckpt",
         True,
     )
+
+
+@pytest.mark.parametrize("flags", [["--model", "no/such/folder"], ["--model", "flashworld", "--ckpt", "no-such.ckpt"]])
+def test_weights_that_are_missing_end_the_start_in_one_sentence(tmp_path: Path, flags: list[str]):
+    environment = os.environ | {"GRADIO_TEMP_DIR": str(tmp_path / "given"), "TMPDIR": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, ROOT / "app_gradio.py", *flags], capture_output=True, text=True, env=environment
+    )
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("app_gradio.py: ")
+    assert not list(tmp_path.glob("flashworld-*")), "a folder that is named needs no other"
+
+
+def test_a_models_folder_is_not_told_to_visitors():
+    model, _ = load_chosen(read_settings(["--model", str(SHIPPED)], hosted=False))
+    assert model.name == "tiny"
+    assert str(ROOT) not in pieces.header(Maker(model))
 
 
 def test_the_guides_numbers():
