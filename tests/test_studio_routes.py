@@ -120,6 +120,20 @@ def test_a_damaged_scene_is_told_without_its_place(shop, client, tmp_path_factor
     assert str(tmp_path_factory.getbasetemp()) not in answer.text
 
 
+def test_colmaps_two_files_come_as_the_page_sends_them(client):
+    given = {"cameras": [camera(position=[x, 0, 0]) for x in (0, 1)], "resolution": [2, HEIGHT, WIDTH]}
+    packed = client.post("/api/paths/export?format=colmap", json=given)
+    with zipfile.ZipFile(io.BytesIO(packed.data)) as archive:
+        form = {name: (io.BytesIO(archive.read(f"{name}.txt")), f"{name}.txt") for name in ("cameras", "images")}
+    size = f"height={HEIGHT}&width={WIDTH}"
+    told = client.post(f"/api/paths/import?{size}", data=form)
+    assert told.status_code == 200, told.text
+    assert told.json == client.post(f"/api/paths/import?{size}", data=packed.data).json
+    assert (
+        "cameras" in client.post("/api/paths/import", data={"images": (io.BytesIO(b"#"), "images.txt")}).json["error"]
+    )
+
+
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_a_stream_that_ends_makes_room_for_the_next(client, done, method):
     for _ in range(MAX_STREAMS + 5):

@@ -75,6 +75,8 @@ def blueprint() -> Blueprint:
             bodies.whole_number(name, usual, 64, 1280) or usual
             for name, usual in zip(("height", "width"), USUAL_SIZE, strict=True)
         )
+        if request.mimetype == "multipart/form-data":
+            return jsonify(_from_files(_colmap_fields(), height, width))
         return jsonify(_imported(request.get_data(cache=False), height, width))
 
     @routes.post("/paths/export")
@@ -148,6 +150,11 @@ def _imported(data: bytes, height: int, width: int) -> dict[str, Any]:
         if isinstance(fields, dict) and {"request", "resolution"} & set(fields):
             return _of_request(read_record(data).request)
         files = {"path.json": data}
+    return _from_files(files, height, width)
+
+
+def _from_files(files: dict[str, bytes], height: int, width: int) -> dict[str, Any]:
+    """The path in a file, which others may accompany."""
     if sum(map(len, files.values())) > MAX_PATH_BYTES:
         raise refuse(f"the file has over {MAX_PATH_BYTES // 10**6} MB, more than any path needs")
     with tempfile.TemporaryDirectory(prefix="flashworld-") as folder:
@@ -158,6 +165,13 @@ def _imported(data: bytes, height: int, width: int) -> dict[str, Any]:
         "cameras": views_of(cameras, height, width),
         "resolution": [min(len(cameras), MAX_FRAMES), height, width],
     }
+
+
+def _colmap_fields() -> dict[str, bytes]:
+    """COLMAP's two text files as the fields of a form, read within bounds."""
+    if missing := [name for name in ("images", "cameras") if name not in request.files]:
+        raise refuse(f"the form has no {missing[0]}; COLMAP's cameras.txt and images.txt are needed")
+    return {f"{name}.txt": request.files[name].read(MAX_PATH_BYTES + 1) for name in ("images", "cameras")}
 
 
 def _colmap_files(data: bytes) -> dict[str, bytes]:
