@@ -258,6 +258,23 @@ def test_a_restart_finds_out_what_became_of_a_job(tmp_path, maker, monkeypatch, 
     second.close()
 
 
+def test_a_lost_ledger_takes_no_result_with_it(tmp_path, maker):
+    """Its own error advises to move it away."""
+    first = Workshop(tmp_path, [maker])
+    job = first.submit(A_REQUEST)
+    first.start()
+    ended(first, job)
+    first.close()
+    (tmp_path / "jobs.sqlite3").rename(tmp_path / "away.sqlite3")
+    scene = tmp_path / "jobs" / job.id / "result" / "scene.ply"
+    Workshop(tmp_path, [maker]).close()
+    assert scene.is_file()
+    (tmp_path / "away.sqlite3").rename(tmp_path / "jobs.sqlite3")
+    again = Workshop(tmp_path, [maker])
+    assert again.file(job.id, "ply") == scene
+    again.close()
+
+
 @pytest.mark.usefixtures("shop")
 def test_one_workshop_at_a_time_has_a_folder(tmp_path, maker):
     with pytest.raises(BackendError, match="Another server"):

@@ -45,7 +45,9 @@ def recover(ledger: Ledger, shelf: Shelf) -> None:
         else:
             give_up(ledger, shelf, job, "interrupted")
     for job_id in set(shelf.ids()) - ledger.ids_with_files():
-        shelf.remove(job_id)
+        # A result of which there is no record at all was not removed by anyone: the ledger was lost or moved away.
+        if ledger.get(job_id) is not None or shelf.summary(job_id) is None:
+            shelf.remove(job_id)
 
 
 def sweep(ledger: Ledger, shelf: Shelf, limits: Limits, now: float) -> list[str]:
