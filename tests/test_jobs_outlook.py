@@ -1,0 +1,77 @@
+"""What a job is expected to take, how far it is, and the light copy shown meanwhile: arithmetic on its own."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from flashworld.gaussians import Gaussians
+from flashworld.jobs import Job
+from flashworld.jobs.job import Amounts, JobProgress
+from flashworld.jobs.outlook import expected_ends
+from flashworld.jobs.pace import STAGES_OF_A_STEP, Pace
+from flashworld.jobs.preview import lightened
+
+
+def measured(seconds: dict[str, float], work: int, filmed: int) -> Job:
+    names = (
+        "number",
+        "id",
+        "name",
+        "state",
+        "place",
+        "client",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "removed_at",
+    )
+    return Job(*[None] * (len(names) + 12), work=work, filmed=filmed, seconds=seconds, trained=True)  # pyright: ignore
+
+
+def test_the_pace_is_the_median_of_what_was_measured():
+    runs = [measured({"denoise": 2.0 * t, "film": 30.0}, 100 * t, 10) for t in (1, 2, 50)]
+    runs.append(measured({"denoise": 999.0}, 1, 10))
+    pace = Pace.of_runs(runs)
+    assert pace.seconds(Amounts(200, 20)) == pytest.approx(4.0 + 60.0)
+    assert Pace.of_runs([]).seconds(Amounts(1, 1)) is None
+
+
+def test_the_fraction_goes_from_nothing_to_all_and_never_back():
+    for pace in (Pace({}), Pace({"prepare": 1.0, "denoise": 8.0, "decode": 1.0, "write": 2.0, "film": 3.0})):
+        walk = [JobProgress("prepare", None, 4, done, 2) for done in range(3)]
+        for step in range(4):
+            walk += [JobProgress(s, step, 4, done, 3) for s in STAGES_OF_A_STEP for done in range(4)]
+        walk += [JobProgress(stage, None, 4, done, 2) for stage in ("write", "film") for done in range(3)]
+        fractions = [pace.fraction(progress, Amounts(10, 10)) for progress in walk]
+        assert fractions == sorted(fractions)
+        assert (fractions[0], fractions[-1]) == (0.0, pytest.approx(1.0))
+
+
+def test_the_expected_end_shares_the_queue_among_the_workers():
+    pace = Pace({"denoise": 1.0})
+    jobs = {name: replace(measured({}, work, 0), id=name) for name, work in zip("abcd", (10, 4, 3, 5), strict=True)}
+    ends = expected_ends(pace, [jobs["a"]], {"a": 0.5}, [jobs["b"], jobs["c"], jobs["d"]], 2)
+    assert ends == {"a": 5.0, "b": 4.0, "c": 7.0, "d": 10.0}
+
+
+def test_a_light_copy_covers_as_much_and_keeps_what_is_large():
+    generator = torch.Generator().manual_seed(0)
+    num = 20_000
+    scales = 0.01 * torch.rand(num, 3, generator=generator) + 0.001
+    scales[777] = 0.5
+    means = torch.randn(num, 3, generator=generator)
+    turned = torch.nn.functional.normalize(torch.randn(num, 4, generator=generator), dim=-1)
+    scene = Gaussians(means, turned, scales, torch.full((num,), 0.5), torch.zeros(num, 1, 3))
+    scene.opacities[5] = 0.0
+    light = lightened(scene, 2000)
+    assert 1000 < len(light) <= 2000
+    large = (light.means == means[777]).all(-1)
+    assert light.scales[large].tolist() == [[0.5, 0.5, 0.5]]
+    assert covered(light[~large]) == pytest.approx(covered(scene) - 0.125, rel=0.1)
+    assert len(lightened(scene, num)) == num - 1, "what fits is left as it is, but for what nobody sees"
+
+
+def covered(scene: Gaussians) -> float:
+    """Opacity times the largest cross-section, summed."""
+    return float((scene.opacities * scene.scales.sort(dim=-1).values[:, 1:].prod(-1)).sum())
