@@ -9,20 +9,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
-from einops import rearrange
-from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from flashworld.cameras import Cameras
-from flashworld.denoising import Schedule
 from flashworld.gaussians import Gaussians
 from flashworld.training.data import SeenWorld, windows
 from flashworld.training.draws import normal
+from flashworld.training.flow import levels, noised, velocity_loss
 from flashworld.training.lift import is_from_autoencoder, weighted
 from flashworld.training.measures import pooled_psnr, psnr, sheet, ssim
 from flashworld.training.pupil import Pupil
-from flashworld.training.scenes import Known, Prediction, SceneBatch, gaussians_of, known, predict, render_batch, spread
+from flashworld.training.rollout import encode_scenes, fed_back, generate_batch, sigmas_of
+from flashworld.training.scenes import Known, SceneBatch, gaussians_of, known, predict, render_batch, velocity_of
 from flashworld.training.targets import colour_loss, distance_loss, distances, opacity_loss, size_loss
 from flashworld.training.trainer import Plan, Task
 
@@ -87,7 +86,7 @@ def task(
         pupil,
         lambda step: windows(worlds, step, stage.renew, stage.window),
         losses,
-        lambda: _score(pupil, truth, num_views),
+        lambda: score(pupil, truth, num_views),
         lambda name: stage.decoder_rate if is_from_autoencoder(name) else 1.0,
     )
 
@@ -97,11 +96,8 @@ def multiview_losses(
 ) -> dict[str, Tensor]:
     """Flow matching: the velocity from clean latents to noise, at uniform levels bent as in generation."""
     given = known(pupil, batch, generator, stage.image_drop, stage.text_drop)
-    uniform, shift = torch.rand(len(given.clean), generator=generator).to(given.clean), pupil.config.shift
-    sigma = shift * uniform / (1 + (shift - 1) * uniform)
-    noise = normal(given.clean.shape, generator, given.clean.device)
-    found = predict(pupil, given, _noised(given.clean, noise, sigma), sigma)
-    velocity = (found.velocity - (noise - given.clean)).square().mean()
+    sigma = levels(given.clean, pupil.config.shift, generator)
+    velocity = velocity_loss(velocity_of(pupil.transformer, given), given.clean, sigma, generator)
     return {"loss": velocity, "velocity": velocity}
 
 
@@ -112,7 +108,7 @@ def scene_losses(
     seen = batch.views(num_views)
     given = known(pupil, seen, generator, stage.image_drop, stage.text_drop)
     renders = progress >= stage.render_from
-    found = predict(pupil, given, *_at_a_step(pupil, given, seen, generator, stage, renders))
+    found = predict(pupil.transformer, given, *_at_a_step(pupil, given, seen, generator, stage, renders))
     scenes = gaussians_of(pupil, found, seen.cameras)
     far = distances(scenes, seen)
     losses = {
@@ -130,34 +126,24 @@ def scene_losses(
     return {"loss": weighted(losses, WEIGHTS), **losses}
 
 
-def _noised(clean: Tensor, noise: Tensor, sigma: Float[Tensor, " b"]) -> Tensor:
-    return spread(sigma) * noise + (1 - spread(sigma)) * clean
-
-
 def _at_a_step(
     pupil: Pupil, given: Known, seen: SceneBatch, generator: torch.Generator, stage: DualStage, may_render: bool
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Noisy latents, their level and feedback, as some step of generation would meet them."""
-    sigmas = Schedule.flow(pupil.config.denoising_steps, pupil.config.shift).sigmas
+    sigmas = sigmas_of(pupil)
     step = int(torch.randint(len(sigmas), (), generator=generator))
     noises = [normal(given.clean.shape, generator, given.clean.device) for _ in range(2)]
     feeds, renders = torch.rand(2, generator=generator) < torch.tensor([stage.feedback_share, stage.rendered_share])
     level = given.clean.new_full((len(given.clean),), sigmas[step])
     if step == 0 or not feeds:
-        return _noised(given.clean, noises[0], level), level, None
+        return noised(given.clean, noises[0], level), level, None
     with torch.no_grad():
         before = torch.full_like(level, sigmas[step - 1])
-        previous = predict(pupil, given, _noised(given.clean, noises[1], before), before)
-        latents = encode_scenes(pupil, previous, seen) if renders and may_render else previous.latents
-    return _noised(latents, noises[0], level), level, torch.cat([previous.features, latents], dim=1)
-
-
-def encode_scenes(pupil: Pupil, prediction: Prediction, seen: SceneBatch) -> Float[Tensor, "b z t h w"]:
-    """Latents of what a prediction's scenes look like from the views themselves."""
-    scenes = gaussians_of(pupil, prediction, seen.cameras)
-    pictures = (render_batch(scenes, seen.cameras, *seen.rgb.shape[-2:]) * 2 - 1).clamp(-1, 1)
-    posterior = pupil.vae(rearrange(pictures, "b t c H W -> (b t) c H W"))
-    return rearrange(posterior.mean, "(b t) z h w -> b z t h w", b=len(pictures))
+        previous = predict(pupil.transformer, given, noised(given.clean, noises[1], before), before)
+        latents = previous.latents
+        if renders and may_render:
+            latents = encode_scenes(pupil, gaussians_of(pupil, previous, seen.cameras), seen, generator)
+    return noised(latents, noises[0], level), level, fed_back(previous, latents)
 
 
 def _supervised(batch: SceneBatch, num_views: int, generator: torch.Generator) -> tuple[SceneBatch, SceneBatch]:
@@ -179,7 +165,7 @@ def _render_loss(scenes: Gaussians, batch: SceneBatch) -> Tensor:
     return (render_batch(scenes, batch.cameras, *batch.rgb.shape[-2:]) - batch.rgb).abs().mean()
 
 
-def _score(pupil: Pupil, truth: SceneBatch, num_views: int) -> tuple[dict[str, float], Image.Image]:
+def score(pupil: Pupil, truth: SceneBatch, num_views: int) -> tuple[dict[str, float], Image.Image]:
     """Scores of the whole generation, against repeating the picture."""
     scenes = generate_batch(pupil, truth.views(num_views), torch.Generator().manual_seed(0))
     pictures = render_batch(scenes, truth.cameras, *truth.rgb.shape[-2:]).clamp(0, 1)
@@ -191,19 +177,3 @@ def _score(pupil: Pupil, truth: SceneBatch, num_views: int) -> tuple[dict[str, f
         "novel_ssim": ssim(pictures[:, 1:].flatten(0, 1), truth.rgb[:, 1:].flatten(0, 1)).mean().item(),
     }
     return values, sheet([row for scene in range(min(4, len(pictures))) for row in (truth.rgb[scene], pictures[scene])])
-
-
-@torch.no_grad()
-def generate_batch(pupil: Pupil, seen: SceneBatch, generator: torch.Generator) -> Gaussians:
-    """All steps of generation from the first views and captions."""
-    sigmas = Schedule.flow(pupil.config.denoising_steps, pupil.config.shift).sigmas
-    given = known(pupil, seen, generator)
-    feedback, clean = None, torch.zeros_like(given.clean)
-    for step, sigma in enumerate(sigmas):
-        level = clean.new_full((len(clean),), sigma)
-        noise = normal(clean.shape, generator, clean.device)
-        found = predict(pupil, given, _noised(clean, noise, level), level, feedback)
-        if step + 1 < len(sigmas):
-            clean = encode_scenes(pupil, found, seen)
-            feedback = torch.cat([found.features, clean], dim=1)
-    return gaussians_of(pupil, found, seen.cameras)

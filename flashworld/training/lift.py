@@ -14,9 +14,10 @@ from torch import Tensor
 from flashworld.denoising import Schedule
 from flashworld.training.data import SeenWorld, windows
 from flashworld.training.draws import normal
+from flashworld.training.flow import noised
 from flashworld.training.measures import psnr, relative_error, sheet
 from flashworld.training.pupil import Pupil
-from flashworld.training.scenes import SceneBatch, gaussians_of, known, predict, render_batch, spread
+from flashworld.training.scenes import SceneBatch, gaussians_of, known, predict, render_batch
 from flashworld.training.targets import (
     colour_loss,
     distance_loss,
@@ -88,8 +89,7 @@ def lift_losses(pupil: Pupil, batch: SceneBatch, generator: torch.Generator, sta
     levels = torch.tensor(Schedule.flow(pupil.config.denoising_steps, pupil.config.shift).sigmas)
     sigma = levels[torch.randint(len(levels), (len(given.clean),), generator=generator)].to(given.clean)
     noise = normal(given.clean.shape, generator, given.clean.device)
-    noisy = spread(sigma) * noise + (1 - spread(sigma)) * given.clean
-    found = predict(pupil, given, noisy, sigma)
+    found = predict(pupil.transformer, given, noised(given.clean, noise, sigma), sigma)
     scenes = gaussians_of(pupil, found, batch.cameras)
     losses = {
         "log_distance": distance_loss(distances(scenes, batch), batch.distance),
@@ -111,7 +111,7 @@ def _score(pupil: Pupil, truth: SceneBatch) -> tuple[dict[str, float], Image.Ima
     generator = torch.Generator().manual_seed(0)
     given = known(pupil, truth, generator)
     noise = normal(given.clean.shape, generator, given.clean.device)
-    found = predict(pupil, given, noise, noise.new_ones(len(noise)))
+    found = predict(pupil.transformer, given, noise, noise.new_ones(len(noise)))
     scenes = gaussians_of(pupil, found, truth.cameras)
     pictures = render_batch(scenes, truth.cameras, *truth.rgb.shape[-2:])
     far = picture_of_distances(distances(scenes, truth))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
+from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
@@ -18,6 +19,7 @@ from flashworld.models.text import NUM_TOKENS, PREFIX, Umt5TextEncoder, byte_tok
 from flashworld.rendering import render
 from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal
+from flashworld.training.flow import Velocity, spread
 from flashworld.training.pupil import Pupil, computing_short
 
 
@@ -78,10 +80,11 @@ def known(
     captions = ["" if quiet else caption for quiet, caption in zip(silent.tolist(), batch.captions, strict=True)]
     h, w = clean.shape[-2:]
     rays = rearrange(ray_map(batch.cameras, h, w), "b t h w c -> b c t h w")
-    return Known(_text(pupil, captions, device), rays, clean * shown, clean)
+    return Known(embed_captions(pupil, captions, device), rays, clean * shown, clean)
 
 
-def _text(pupil: Pupil, captions: list[str], device: torch.device) -> Float[Tensor, "b l d"]:
+def embed_captions(pupil: Pupil, captions: list[str], device: torch.device) -> Float[Tensor, "b l d"]:
+    """Text embeddings, of which the empty caption has one, too."""
     tokens, mask = (torch.stack(rows) for rows in zip(*map(_tokens, captions), strict=True))
     with computing_short(device):
         return Umt5TextEncoder(byte_tokenizer(), pupil.text_encoder).embed(tokens, mask)
@@ -107,22 +110,26 @@ class Prediction:
 
 
 def predict(
-    pupil: Pupil, given: Known, noisy: Tensor, sigma: Float[Tensor, " b"], feedback: Tensor | None = None
+    transformer: WanTransformer3DModel,
+    given: Known,
+    noisy: Tensor,
+    sigma: Float[Tensor, " b"],
+    feedback: Tensor | None = None,
 ) -> Prediction:
     """One pass. `feedback` is what the previous step found, features and latents [b f+z t h w], if there was one."""
     b, z, *grid = noisy.shape
     if feedback is None:
-        feedback = noisy.new_zeros(b, pupil.config.feature_channels + z, *grid)
+        feedback = noisy.new_zeros(b, transformer.config["out_channels"], *grid)
     inputs = torch.cat([noisy, given.rays, given.latents, feedback], dim=1)
     with computing_short(noisy.device):
-        (out,) = pupil.transformer(inputs, 1000 * sigma, given.text, return_dict=False)
-    velocity, features = out.float().split([z, pupil.config.feature_channels], dim=1)
+        (out,) = transformer(inputs, 1000 * sigma, given.text, return_dict=False)
+    velocity, features = out.float().tensor_split([z], dim=1)
     return Prediction(velocity, features, noisy - spread(sigma) * velocity)
 
 
-def spread(sigma: Float[Tensor, " b"]) -> Float[Tensor, "b 1 1 1 1"]:
-    """Noise levels, ready to multiply latents."""
-    return sigma[:, None, None, None, None]
+def velocity_of(transformer: WanTransformer3DModel, given: Known) -> Velocity:
+    """Multi-view mode: velocities of all views' latents at any noise levels, without feedback."""
+    return lambda noisy, sigma: predict(transformer, given, noisy, sigma).velocity
 
 
 def gaussians_of(pupil: Pupil, prediction: Prediction, cameras: Cameras) -> Gaussians:

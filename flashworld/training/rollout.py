@@ -1,0 +1,60 @@
+"""Generation as the loop does it, for batches in training.
+
+The same computation as `flashworld.denoising.loop`; gradients go where the caller lets them.
+"""
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from flashworld.denoising import Schedule
+from flashworld.gaussians import Gaussians
+from flashworld.training.draws import normal
+from flashworld.training.flow import noised
+from flashworld.training.pupil import Pupil, computing_short
+from flashworld.training.scenes import Known, Prediction, SceneBatch, gaussians_of, known, predict, render_batch
+
+
+def sigmas_of(pupil: Pupil) -> tuple[float, ...]:
+    """Noise levels of the steps of generation."""
+    return Schedule.flow(pupil.config.denoising_steps, pupil.config.shift).sigmas
+
+
+@torch.no_grad()
+def inputs_of_step(
+    pupil: Pupil, given: Known, seen: SceneBatch, step: int, generator: torch.Generator
+) -> tuple[Float[Tensor, "b z t h w"], Float[Tensor, " b"], Tensor | None]:
+    """Noisy latents, their level and the feedback with which a step of generation begins, after all those before it."""
+    clean, feedback = torch.zeros_like(given.clean), None
+    if step > 0:
+        found = predict(pupil.transformer, given, *inputs_of_step(pupil, given, seen, step - 1, generator))
+        clean = encode_scenes(pupil, gaussians_of(pupil, found, seen.cameras), seen, generator)
+        feedback = fed_back(found, clean)
+    level = clean.new_full((len(clean),), sigmas_of(pupil)[step])
+    return noised(clean, normal(clean.shape, generator, clean.device), level), level, feedback
+
+
+def fed_back(found: Prediction, latents: Float[Tensor, "b z t h w"]) -> Float[Tensor, "b f+z t h w"]:
+    """What the next step is told of this one: its features, and latents of its pictures."""
+    return torch.cat([found.features, latents], dim=1)
+
+
+def encode_scenes(
+    pupil: Pupil, scenes: Gaussians, seen: SceneBatch, generator: torch.Generator
+) -> Float[Tensor, "b z t h w"]:
+    """Latents, drawn from their posterior, of what scenes look like from the views themselves."""
+    pictures = (render_batch(scenes, seen.cameras, *seen.rgb.shape[-2:]) * 2 - 1).clamp(-1, 1)
+    with computing_short(pictures.device):
+        posterior = pupil.vae(rearrange(pictures, "b t c H W -> (b t) c H W"))
+    noise = normal(posterior.mean.shape, generator, pictures.device)
+    return rearrange(posterior.sample(noise), "(b t) z h w -> b z t h w", b=len(pictures))
+
+
+@torch.no_grad()
+def generate_batch(pupil: Pupil, seen: SceneBatch, generator: torch.Generator) -> Gaussians:
+    """All steps of generation from the first views and captions."""
+    given = known(pupil, seen, generator)
+    last = len(pupil.config.denoising_steps) - 1
+    found = predict(pupil.transformer, given, *inputs_of_step(pupil, given, seen, last, generator))
+    return gaussians_of(pupil, found, seen.cameras)
