@@ -15,6 +15,7 @@ from flashworld.models.config import ModelConfig
 from flashworld.models.frames import FrameConv
 from flashworld.models.initial import initialise
 from flashworld.models.model import Networks, assign, build_networks
+from flashworld.training.filling import attend_once_to_filling
 
 
 class Pupil(nn.Module):
@@ -28,6 +29,7 @@ class Pupil(nn.Module):
         self.vae = networks.vae
         self.recon_decoder = networks.recon_decoder
         self.transformer = networks.transformer
+        attend_once_to_filling(self.transformer)
         self.text_encoder = networks.text_encoder
         width = config.autoencoder.decoder_base_dim * config.autoencoder.dim_mult[0]
         self.colour_out = FrameConv(width, 12, kernel=3)

@@ -19,6 +19,7 @@ from flashworld.models.text import NUM_TOKENS, PREFIX, Umt5TextEncoder, byte_tok
 from flashworld.rendering import render
 from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal
+from flashworld.training.filling import without_filling
 from flashworld.training.flow import Velocity, spread
 from flashworld.training.pupil import Pupil, computing_short
 
@@ -87,7 +88,8 @@ def embed_captions(pupil: Pupil, captions: list[str], device: torch.device) -> F
     """Text embeddings, of which the empty caption has one, too."""
     tokens, mask = (torch.stack(rows) for rows in zip(*map(_tokens, captions), strict=True))
     with computing_short(device):
-        return Umt5TextEncoder(byte_tokenizer(), pupil.text_encoder).embed(tokens, mask)
+        embeddings = Umt5TextEncoder(byte_tokenizer(), pupil.text_encoder).embed(tokens, mask)
+    return without_filling(embeddings, int(mask.sum(dim=1).max()))
 
 
 @lru_cache(maxsize=4096)
