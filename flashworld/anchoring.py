@@ -73,7 +73,7 @@ def anchored(
     distance = rearrange((scene.means[own] - camera.positions).norm(dim=-1), "(p h w) -> h (w p)", p=2, h=h, w=w)
     if constant_distance is not None:
         distance = torch.full_like(distance, constant_distance)
-    opacities = torch.where(own, OPAQUE, scene.opacities * ~_before(scene.means, camera, BEHIND * distance))
+    opacities = torch.where(own, OPAQUE, scene.opacities * ~stands_before(scene.means, camera, BEHIND * distance))
     return _with(replace(scene, opacities=opacities), own, camera, picture.pixels.to(distance), distance)
 
 
@@ -129,7 +129,7 @@ def _to_the_nearer_neighbour(means: Float[Tensor, "h w2 3"], dim: int) -> Float[
     return torch.where(onwards.norm(dim=-1, keepdim=True) < back.norm(dim=-1, keepdim=True), onwards, back)
 
 
-def _before(points: Float[Tensor, "n 3"], camera: Cameras, surface: Float[Tensor, "h w"]) -> Bool[Tensor, " n"]:
+def stands_before(points: Float[Tensor, "n 3"], camera: Cameras, surface: Float[Tensor, "h w"]) -> Bool[Tensor, " n"]:
     """Whether a camera sees points before a surface, given by its distances on a grid over the picture."""
     apart = points - camera.positions
     x, y, z = (apart @ camera.rotations[0]).unbind(-1)

@@ -19,6 +19,7 @@ from torch import Tensor
 from flashworld.cameras import Cameras, normalise
 from flashworld.cameras.normalisation import in_model_world
 from flashworld.training.worlds import World, WorldViews, cast, cast_batch, make_world
+from flashworld.training.worlds.paths import SHARE
 
 T = TypeVar("T")
 
@@ -45,6 +46,13 @@ class Sight:
     width: int
     num_views: int
     num_extra: int
+    reach: float = SHARE
+    """How far paths go, as a share of the first view's median distance."""
+
+    @property
+    def usual_distance(self) -> float:
+        """Median distance of every world's first view, in units of the model's world."""
+        return 1 / self.reach
 
     def __call__(self, seed: int) -> SeenWorld:
         """The world of a seed, seen by the processor."""
@@ -53,7 +61,7 @@ class Sight:
 
     def make(self, seed: int) -> World:
         """The world of a seed, not yet seen."""
-        return make_world(seed, self.width / self.height, self.num_views, self.num_extra)
+        return make_world(seed, self.width / self.height, self.num_views, self.num_extra, self.reach)
 
     def cast_on(self, device: torch.device, made: list[World]) -> list[SeenWorld]:
         """Worlds seen all at once by a GPU, where their pictures stay."""
