@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -244,11 +245,12 @@ def _write(scene: "Scene", name: str, outputs: Outputs, rasteriser: str, quiet: 
             _tell(place.with_name(name + "_depth.npz"), lambda path: write_depth(path, views.depth, views.alpha))
 
 
-def _tell(path: Path, write: Any) -> None:
-    """Write a file and say so."""
+def _tell(path: Path, write: Callable[[Path], int | None]) -> None:
+    """Write a file and say so, with the number of Gaussians in it where `write` returns one."""
     started = perf_counter()
-    write(path)
-    click.echo(f"  {path}  {path.stat().st_size / 1e6:.1f} MB in {perf_counter() - started:.1f} s")
+    num = write(path)
+    holds = f"{num:,} visible Gaussians, " if num is not None else ""
+    click.echo(f"  {path}  {holds}{path.stat().st_size / 1e6:.1f} MB in {perf_counter() - started:.1f} s")
 
 
 def _summarise(rows: list[Row]) -> None:
