@@ -7,16 +7,14 @@ The model is loaded once, here, for all visitors. On ZeroGPU that happens before
 weights, and each call of `generate_on_gpu` runs in a process of its own in which they lie on a GPU for some seconds.
 """
 
-import os
 import sys
-import tempfile
 from collections.abc import Generator
-from pathlib import Path
 
 from flashworld.apps.gradio import zerogpu  # before torch
 
 # isort: split
 from flashworld.apps.gradio.budget import duration
+from flashworld.apps.gradio.folder import own_folder
 from flashworld.apps.gradio.launch import run
 from flashworld.apps.gradio.order import Maker, Order
 from flashworld.apps.gradio.page import build
@@ -25,11 +23,6 @@ from flashworld.apps.gradio.settings import load_chosen, read_settings
 from flashworld.apps.gradio.shelf import Shelf
 from flashworld.apps.gradio.work import Told, work_on
 from flashworld.errors import WeightsError
-
-# Gradio keeps what visitors upload in this folder, and results lie in it too, so that they are served where they are.
-if "GRADIO_TEMP_DIR" not in os.environ:
-    os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="flashworld-")
-ROOT = Path(os.environ["GRADIO_TEMP_DIR"])
 
 SETTINGS = read_settings(sys.argv[1:] if __name__ == "__main__" else [], hosted=zerogpu.is_hosted())
 try:
@@ -44,7 +37,7 @@ def generate_on_gpu(order: Order, folder: str) -> Generator[Told, None, None]:
     yield from work_on(MODEL, order, folder)
 
 
-SHELF = Shelf(ROOT)
+SHELF = Shelf(own_folder())
 BLOCKS, STYLE = build(Service(Maker(MODEL, PLAN, SETTINGS.hosted), generate_on_gpu, SHELF))
 
 if __name__ == "__main__":

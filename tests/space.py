@@ -22,12 +22,18 @@ PATH = (ROOT / "examples/simple_trajectory.json").read_text()
 
 @dataclass(frozen=True)
 class Space:
-    """A running page: its address, its process, and the folder that it keeps everything in."""
+    """A running page: its address, its process, and the folder in which it has made its own."""
 
     url: str
     process: subprocess.Popen
-    root: Path
+    folder: Path
     log: Path
+
+    @property
+    def root(self) -> Path:
+        """The folder that it keeps everything in."""
+        (root,) = self.folder.glob("flashworld-space-*")
+        return root
 
     def call(self, name: str, *arguments: Any, timeout: float = 60) -> tuple[str, Any]:
         """A call by plain HTTP: the kind of its last event (complete or error), and what came with it."""
@@ -80,7 +86,7 @@ def running(*arguments: str, **environment: str) -> Iterator[Space]:
             yield space
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def _await(space: Space) -> None:

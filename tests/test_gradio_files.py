@@ -79,7 +79,7 @@ def test_weights_that_are_missing_end_the_start_in_one_sentence(tmp_path: Path, 
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     assert ended.stderr.splitlines()[-1].startswith("app_gradio.py: ")
-    assert not list(tmp_path.glob("flashworld-*")), "a folder that is named needs no other"
+    assert not list(tmp_path.rglob("flashworld-*")), "no folder is left behind"
 
 
 def test_a_models_folder_is_not_told_to_visitors():

@@ -5,7 +5,7 @@ import io
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,34 @@ def test_errors_of_the_published_interface(space: Space, text: str, words: str):
     kind, (answer,) = space.call("gradio_generate", text)
     assert kind == "complete"
     assert words in json.loads(answer)["error"]
+
+
+ENDPOINTS = {"generate_scene", "generate_scene_with_options", "gradio_generate", "download_file", "gradio_delete"}
+
+
+def test_the_api_page_shows_what_is_meant_for_programs_and_nothing_else(space: Space):
+    api = httpx.get(f"{space.url}/gradio_api/info").json()
+    assert set(api["named_endpoints"]) == {f"/{name}" for name in ENDPOINTS}
+    assert api["unnamed_endpoints"] == {}
+    parameters = api["named_endpoints"]["/generate_scene"]["parameters"]
+    assert [one["parameter_name"] for one in parameters] == ["image_prompt", "text_prompt", "camera_json", "resolution"]
+
+
+def test_a_cancelled_job_is_given_up_and_the_next_is_served(space: Space):
+    client = Client(space.url, verbose=False)
+    before = set((space.root / "results").iterdir())
+    job = client.submit(None, "a garden", PATH, "24x480x704", video=True, api_name="/generate_scene_with_options")
+    await_that(lambda: set((space.root / "results").iterdir()) - before)
+    assert job.cancel()
+    await_that(lambda: set((space.root / "results").iterdir()) == before)
+    assert space.scene()[0]
+
+
+def await_that(condition: Callable[[], Any]) -> None:
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def bomb() -> bytes:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flashworld.apps.gradio.shelf import Place, Rules, Shelf
+from flashworld.apps.gradio.shelf import Place, Rules, Shelf, Visitor
 from flashworld.errors import FormatError
 
 
-def put(shelf: Shelf, visitor: str = "anna", kilobytes: int = 1) -> Place:
-    place = shelf.open(visitor)
+def put(shelf: Shelf, session: str = "anna", kilobytes: int = 1, address: str = "10.0.0.1") -> Place:
+    place = shelf.open(Visitor(session, address))
     (place.path / "flashworld.ply").write_bytes(bytes(1000 * kilobytes))
     shelf.close(place, keep=True)
     return place
@@ -46,15 +46,24 @@ def test_the_oldest_go_when_the_shelf_is_full(tmp_path: Path):
     assert [place.path.exists() for place in places] == [False, False, True, True]
 
 
+def test_who_names_himself_anew_each_time_loses_his_own_results_first(tmp_path: Path):
+    """A session's name is its client's choice; the address is not."""
+    shelf = Shelf(tmp_path, Rules(gigabytes=45e-6))
+    kept = put(shelf, "anna", 10, "10.0.0.1")
+    flood = [put(shelf, f"flood {number}", 10, "10.6.6.6") for number in range(9)]
+    assert shelf.find(kept.id) == kept
+    assert [shelf.find(place.id) is not None for place in flood] == [False] * 6 + [True] * 3
+
+
 def test_what_is_being_made_is_neither_found_nor_removed(tmp_path: Path):
     shelf = Shelf(tmp_path, Rules(seconds=0, gigabytes=1e-6))
-    place = shelf.open("anna")
+    place = shelf.open(Visitor("anna", "10.0.0.1"))
     (place.path / "half.ply").write_bytes(bytes(5000))
     shelf.tidy()
     assert (shelf.find(place.id), shelf.remove(place.id)) == (None, [])
     assert place.path.exists()
     with pytest.raises(FormatError, match="full at the moment"):
-        shelf.open("bert")
+        shelf.open(Visitor("bert", "10.0.0.2"))
     shelf.close(place, keep=False)
     assert not place.path.exists()
 

@@ -13,6 +13,7 @@ from gradio.events import api
 from flashworld.apps.gradio.order import picture_of, take_order
 from flashworld.apps.gradio.serving import Finished, Ready, Service, serve, summary
 from flashworld.apps.gradio.troubles import sentence_for
+from flashworld.apps.gradio.visits import Gone, until, visitor_of, while_awaited
 from flashworld.errors import RequestError
 
 Picture = dict | str | None
@@ -21,7 +22,7 @@ Picture = dict | str | None
 def offer(service: Service, **queue: Any) -> None:
     """Add the endpoints to the page that is being built; `queue` says how they line up."""
 
-    def generate_scene(  # noqa: D417 - `request` comes from Gradio
+    async def generate_scene(  # noqa: D417 - `request` comes from Gradio
         image_prompt: Picture,
         text_prompt: str,
         camera_json: str | dict,
@@ -38,10 +39,11 @@ def offer(service: Service, **queue: Any) -> None:
                 "fx": 352.0, "fy": 352.0, "cx": 352.0, "cy": 240.0}]}; `seed` and `image_index` may stand beside.
             resolution: frames x height x width, such as 24x480x704 or [24, 480, 704].
         """
-        files, message = _scene(service, request, image_prompt, text_prompt, camera_json, resolution)
+        asked = (image_prompt, text_prompt, camera_json, resolution)
+        files, message = await while_awaited(lambda gone: _scene(service, request, gone, *asked))
         return files.get("ply"), message
 
-    def generate_scene_with_options(  # noqa: D417
+    async def generate_scene_with_options(  # noqa: D417
         image_prompt: Picture,
         text_prompt: str,
         camera_json: str | dict,
@@ -62,8 +64,9 @@ def offer(service: Service, **queue: Any) -> None:
             image_index: the frame that the picture shows, from 0.
             video: whether the flight along the path is filmed.
         """
+        asked = (image_prompt, text_prompt, camera_json, resolution)
         options = {"seed": seed, "image_index": image_index, "video": video}
-        files, message = _scene(service, request, image_prompt, text_prompt, camera_json, resolution, **options)
+        files, message = await while_awaited(lambda gone: _scene(service, request, gone, *asked, **options))
         return files.get("ply"), message, files.get("spz"), files.get("mp4"), files.get("record")
 
     api(generate_scene, api_name="generate_scene", **queue)
@@ -73,6 +76,7 @@ def offer(service: Service, **queue: Any) -> None:
 def _scene(
     service: Service,
     request: gr.Request | None,
+    gone: Gone,
     image_prompt: Any,
     *asked: Any,
     video: Any = False,
@@ -84,7 +88,7 @@ def _scene(
             service.maker, _picture(image_prompt, service.shelf.root), *asked, video=bool(video), **options
         )
         files: dict[str, gr.FileData] = {}
-        for news in serve(service, order, visitor_of(request)):
+        for news in until(gone, serve(service, order, visitor_of(request))):
             if isinstance(news, Ready):
                 files[news.kind] = gr.FileData(path=str(news.path), orig_name=news.path.name)
             if isinstance(news, Finished):
@@ -117,8 +121,3 @@ def _lies_in(path: Any, folder: Path) -> bool:
         return Path(path).resolve().is_relative_to(folder.resolve())
     except (TypeError, ValueError):  # no name that a file can have
         return False
-
-
-def visitor_of(request: gr.Request | None) -> str:
-    """Who asks: one browser tab or one client."""
-    return (request.session_hash if request else None) or "without a session"

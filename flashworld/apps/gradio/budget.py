@@ -34,9 +34,6 @@ ZEROGPU = Card(
 START_SECONDS = 3.0
 """Allowed for a worker that is new: a process, CUDA, the weights' way to the GPU."""
 
-TEXT_ON_CPU_SECONDS = 8.0
-"""Allowed for the text encoder if it works on the CPU: the GPU waits for it."""
-
 SECONDS_PER_MEGAPIXEL = {"hand over": 0.12, "video": 0.02}
 """Allowed to leave the GPU's process through a file, for all views together; and to film, for each picture."""
 
@@ -57,13 +54,14 @@ FULL = Workload(FLASHWORLD, RESIDENT, Size(24, 480, 704), 116)
 def predicted(work: Workload) -> float:
     """Seconds of work on ZeroGPU's card, without the start of a worker.
 
-    The scene's part is the planner's prediction, whose constants are fitted to recorded runs.
+    The scene's part is the planner's prediction, whose constants are fitted to recorded runs. A text encoder on the CPU
+    works before the GPU is asked for.
     """
     scene = predict(work.plan, ZEROGPU, work.config, work.size).seconds
     picture = work.size.height * work.size.width / 1e6
     hand_over = SECONDS_PER_MEGAPIXEL["hand over"] * work.size.frames * picture
     video = SECONDS_PER_MEGAPIXEL["video"] * work.video_pictures * picture
-    return scene + hand_over + video + TEXT_ON_CPU_SECONDS * (work.plan.text_encoder == "host")
+    return scene + hand_over + video
 
 
 def seconds_for(work: Workload) -> float:

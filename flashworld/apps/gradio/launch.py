@@ -1,5 +1,6 @@
 """Starts the page, and keeps its folder tidy."""
 
+import signal
 import threading
 from typing import Any
 
@@ -15,7 +16,9 @@ TIDY_SECONDS = 60.0
 
 
 def run(blocks: gr.Blocks, style: dict[str, Any], settings: Settings, shelf: Shelf) -> None:
-    """Serve the page until the program ends."""
+    """Serve the page until the program is told to end."""
+    # A service is ended by a signal that would leave no time to clean up; let it be as Ctrl+C is.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=_keep_tidy, args=(shelf,), daemon=True, name="tidy").start()
     blocks.launch(
         server_name="0.0.0.0",

@@ -1,6 +1,5 @@
 """The page's components and where they stand. What they do is in `flashworld.apps.gradio.page`."""
 
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -214,7 +213,6 @@ def _options() -> tuple[gr.Dropdown, gr.Slider, gr.Number, gr.Button, gr.Slider,
             seed = gr.Number(
                 label="Seed",
                 info="The same number gives the same scene.",
-                value=lambda: secrets.randbelow(2**31),
                 precision=0,
                 minimum=0,
                 scale=4,

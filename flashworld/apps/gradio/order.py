@@ -21,6 +21,12 @@ PICTURES_PER_STEP = 5
 
 MOST_PATH_CHARACTERS = 2_000_000
 
+RESOLUTION = re.compile(
+    r"(?P<open>\[)?\s*(?P<frames>[0-9]{1,5})\s*(?P<mark>[x×,])\s*(?P<height>[0-9]{1,5})"
+    r"\s*(?P=mark)\s*(?P<width>[0-9]{1,5})\s*(?(open)\])"
+)
+"""Three numbers with the same mark between them, in brackets or not."""
+
 
 @dataclass(frozen=True)
 class Maker:
@@ -107,14 +113,14 @@ def workload_of(maker: Maker, resolution: tuple[int, int, int], *, video: bool) 
 
 
 def read_resolution(given: Any) -> list[int]:
-    """Frames, height and width in `24x480x704`, `24, 480, 704` or a list.
+    """Frames, height and width in `24x480x704`, `24, 480, 704`, `[24, 480, 704]` or a list.
 
     Raises:
         RequestError: Something else.
     """
     if isinstance(given, str):
-        match = re.fullmatch(r"\D{0,3}(\d{1,5})\s*[x×,* ]\s*(\d{1,5})\s*[x×,* ]\s*(\d{1,5})\D{0,3}", given.strip())
-        numbers = [int(number) for number in match.groups()] if match else None
+        match = RESOLUTION.fullmatch(given.strip())
+        numbers = [int(number) for number in match.group("frames", "height", "width")] if match else None
     else:
         numbers = list(given) if isinstance(given, (list, tuple)) and len(given) == 3 else None
     if numbers is None:

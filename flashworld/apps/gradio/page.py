@@ -1,7 +1,8 @@
 """The page: who hears of which click. Components are laid out in `flashworld.apps.gradio.layout`."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from flashworld.apps.gradio.gallery import EXAMPLES, Example, ReadyPath, example
 from flashworld.apps.gradio.layout import SIZES, Page, amount_of, lay_out
 from flashworld.apps.gradio.order import picture_of, take_order, workload_of
 from flashworld.apps.gradio.paths import from_files, from_template
-from flashworld.apps.gradio.serving import Finished, Ready, Service, serve, summary
+from flashworld.apps.gradio.serving import AT_ONCE, Finished, News, Service, Waiting, serve, summary
 from flashworld.apps.gradio.troubles import sentence_for
 from flashworld.apps.gradio.versions import PRIVATE, blocks_with_style
+from flashworld.apps.gradio.visits import visitor_of
 from flashworld.errors import FlashWorldError
 from flashworld.events import Progress
 
-AT_ONCE = {"concurrency_id": "gpu", "concurrency_limit": 1}
+LINE = {"concurrency_id": "gpu", "concurrency_limit": AT_ONCE}
 """All doors stand in one queue, first come, first served."""
 
 FONTS, MONO = ("system-ui", "-apple-system", "Segoe UI", "sans-serif"), ("ui-monospace", "Menlo", "monospace")
@@ -47,9 +49,10 @@ def build(service: Service) -> tuple[gr.Blocks, dict[str, Any]]:
         _choose_paths(page, paths)
         _choose_examples(page, shown)
         _choose_options(page, service)
+        blocks.load(_draw_seed, None, page.inputs.seed, **QUIET)
         _generate(page, service)
-        api.offer(service, **AT_ONCE)
-        published.offer(service, **AT_ONCE)
+        api.offer(service, **LINE)
+        published.offer(service, **LINE)
     blocks.queue(max_size=64)
     return blocks, style
 
@@ -98,9 +101,13 @@ def _choose_examples(page: Page, shown: list[Example]) -> None:
     page.examples.select(pick, None, [inputs.picture, inputs.prompt, inputs.path], **QUIET)
 
 
+def _draw_seed() -> int:
+    return secrets.randbelow(2**31)
+
+
 def _choose_options(page: Page, service: Service) -> None:
     inputs = page.inputs
-    page.buttons.dice.click(lambda: secrets.randbelow(2**31), None, inputs.seed, **QUIET)
+    page.buttons.dice.click(_draw_seed, None, inputs.seed, **QUIET)
     inputs.frames.change(
         lambda frames: gr.Slider(maximum=max(int(frames) - 1, 1)), inputs.frames, inputs.image_index, **QUIET
     )
@@ -145,7 +152,7 @@ def _generate(page: Page, service: Service) -> None:
                 image_index=min(int(image_index), int(frames) - 1),
                 video=video,
             )
-            yield from _tell(page, serve(service, order, api.visitor_of(request)))
+            yield from _tell(page, serve(service, order, visitor_of(request)))
         except Exception as error:
             yield {outputs.status: pieces.failure(sentence_for(error))}
 
@@ -173,14 +180,14 @@ def _generate(page: Page, service: Service) -> None:
         told,
         show_progress="minimal",
         show_progress_on=outputs.status,
-        **AT_ONCE,
+        **LINE,
         **PRIVATE,
     )
     running.then(end, None, switched, **QUIET)
     buttons.stop.click(stopped, None, [outputs.status, *switched], cancels=[running], **QUIET)
 
 
-def _tell(page: Page, told: Iterator[Progress | Ready | Finished]) -> Iterator[dict[Any, Any]]:
+def _tell(page: Page, told: Generator[News, None, None]) -> Iterator[dict[Any, Any]]:
     """News of a scene as changes of the page; each file shows as soon as it is there.
 
     What is there already is said again each time: of two pieces of news in quick succession, the browser may only take
@@ -190,20 +197,23 @@ def _tell(page: Page, told: Iterator[Progress | Ready | Finished]) -> Iterator[d
     buttons = {"ply": outputs.ply, "spz": outputs.spz, "record": outputs.record}
     files: dict[str, Path] = {}
     now: dict[Any, Any] = {outputs.video: None} | {button: _download(None) for button in buttons.values()}
-    for news in told:
-        if isinstance(news, Progress):
-            now[outputs.status] = pieces.progress(news)
-        elif isinstance(news, Finished):
-            now[outputs.status] = pieces.finished(summary(news))
-        else:
-            files[news.kind] = news.path
-            if news.kind in buttons:
-                now[buttons[news.kind]] = _download(news.path)
-            if news.kind == "spz":
-                now[outputs.view] = pieces.view(files)
-            if news.kind == "mp4":
-                now[outputs.video] = str(news.path)
-        yield dict(now)
+    with closing(told):
+        for news in told:
+            if isinstance(news, Waiting):
+                now[outputs.status] = pieces.waiting()
+            elif isinstance(news, Progress):
+                now[outputs.status] = pieces.progress(news)
+            elif isinstance(news, Finished):
+                now[outputs.status] = pieces.finished(summary(news))
+            else:
+                files[news.kind] = news.path
+                if news.kind in buttons:
+                    now[buttons[news.kind]] = _download(news.path)
+                if news.kind == "spz":
+                    now[outputs.view] = pieces.view(files)
+                if news.kind == "mp4":
+                    now[outputs.video] = str(news.path)
+            yield dict(now)
 
 
 def _download(path: Path | None) -> Any:

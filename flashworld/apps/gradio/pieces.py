@@ -61,7 +61,7 @@ def drawing(path_text: str) -> str:
 
 
 def waiting() -> str:
-    """Between the click and the first news."""
+    """Between the click and the visitor's turn."""
     return _card("Waiting for a free place", 0.0)
 
 

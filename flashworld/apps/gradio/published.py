@@ -10,10 +10,10 @@ from typing import Any
 import gradio as gr
 from gradio.events import api
 
-from flashworld.apps.gradio.api import visitor_of
 from flashworld.apps.gradio.order import order_for
 from flashworld.apps.gradio.serving import Finished, Service, serve
 from flashworld.apps.gradio.troubles import sentence_for
+from flashworld.apps.gradio.visits import Gone, until, visitor_of, while_awaited
 from flashworld.errors import RequestError
 from flashworld.request import SceneRequest, parse_request
 from flashworld.request.parsing import read_json
@@ -22,19 +22,13 @@ from flashworld.request.parsing import read_json
 def offer(service: Service, **queue: Any) -> None:
     """Add the three endpoints to the page that is being built."""
 
-    def gradio_generate(request_json: str, request: gr.Request) -> str:  # noqa: D417 - `request` comes from Gradio
+    async def gradio_generate(request_json: str, request: gr.Request) -> str:  # noqa: D417 - `request` comes from Gradio
         """Make a scene from a request of the published release, and return where its SPZ is.
 
         Args:
             request_json: the request object as JSON: image_prompt, text_prompt, cameras, resolution, image_index, seed.
         """
-        try:
-            order = order_for(service.maker, _read(request_json), video=False)
-            *_, finished = serve(service, order, visitor_of(request))
-        except Exception as error:
-            return json.dumps({"error": sentence_for(error)}, indent=2)
-        assert isinstance(finished, Finished)
-        return json.dumps(_answer(finished), indent=2)
+        return json.dumps(await while_awaited(lambda gone: _scene(service, request, gone, request_json)), indent=2)
 
     def download_file(file_id: str) -> gr.FileData | None:
         """The SPZ file of a scene, or nothing if there is none of that id.
@@ -59,6 +53,16 @@ def offer(service: Service, **queue: Any) -> None:
     api(gradio_generate, api_name="gradio_generate", **queue)
     api(download_file, api_name="download_file", queue=False)
     api(gradio_delete, api_name="gradio_delete", queue=False)
+
+
+def _scene(service: Service, request: gr.Request, gone: Gone, request_json: Any) -> dict[str, Any]:
+    try:
+        order = order_for(service.maker, _read(request_json), video=False)
+        *_, finished = until(gone, serve(service, order, visitor_of(request)))
+    except Exception as error:
+        return {"error": sentence_for(error)}
+    assert isinstance(finished, Finished)
+    return _answer(finished)
 
 
 def _read(text: Any) -> SceneRequest:

@@ -1,27 +1,39 @@
 """From an order to files on the shelf: the GPU call, then everything that needs no GPU, told as it happens."""
 
 import json
+import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
 from PIL import Image
 
 from flashworld.apps.gradio.order import Maker, Order
-from flashworld.apps.gradio.shelf import Place, Shelf
+from flashworld.apps.gradio.shelf import Place, Shelf, Visitor
 from flashworld.apps.gradio.troubles import WorkFailed
-from flashworld.apps.gradio.work import FLIGHT, SCENE, Delivered, Failed, Told, flight_of, take_over
+from flashworld.apps.gradio.work import FLIGHT, SCENE, WORDS, Failed, Told, flight_of, read_words, take_over
 from flashworld.cameras import to_path
 from flashworld.events import Progress
 from flashworld.formats import write_video
-from flashworld.generation import Scene
+from flashworld.generation import Record, Scene
 from flashworld.request import decode_picture, fit, sample
 
 OnGpu = Callable[[Order, str], Generator[Told, None, None]]
 
 VIDEO_FPS = 24
+
+AT_ONCE = 2
+"""Scenes in work: while the files of one are written, the next one has the GPU."""
+
+WAIT_SECONDS = 1.0
+"""How long a visitor whose turn it is not yet hears nothing, and so cannot leave."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Another scene has the model."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +57,22 @@ class Finished:
 
 @dataclass(frozen=True)
 class Service:
-    """What all doors of the Space share: who makes scenes, the GPU call, and the shelf of results."""
+    """What all doors of the Space share: who makes scenes, the GPU call, and the shelf of results.
+
+    `turn` is held by who uses the model: its networks take one scene at a time, and a visitor who has pressed Stop is
+    in them until the next piece of news.
+    """
 
     maker: Maker
     on_gpu: OnGpu
     shelf: Shelf
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
 
-def serve(service: Service, order: Order, visitor: str) -> Iterator[Progress | Ready | Finished]:
+News = Waiting | Progress | Ready | Finished
+
+
+def serve(service: Service, order: Order, visitor: Visitor) -> Generator[News, None, None]:
     """Make an order; tell its progress, each file when it is there, and the end. Closing the iterator stops the work.
 
     Raises:
@@ -62,29 +82,49 @@ def serve(service: Service, order: Order, visitor: str) -> Iterator[Progress | R
     place = service.shelf.open(visitor)
     done = False
     try:
+        record, gpu_seconds = yield from _in_turn(service, order, place.path)
         started = perf_counter()
-        record = None
-        with closing(service.on_gpu(order, str(place.path))) as told:
-            for news in told:
-                if isinstance(news, Progress):
-                    yield news
-                elif isinstance(news, Failed):
-                    raise WorkFailed(news)
-                elif isinstance(news, Delivered):
-                    record = news.record
-        if record is None:
-            raise WorkFailed(Failed("GPU task aborted", "the GPU's part ended without a scene"))
-        gpu_seconds = perf_counter() - started
         scene = take_over(place.path, order, record)
         written = yield from _write(scene, order, place.path)
-        (place.path / SCENE).unlink()
-        (place.path / FLIGHT).unlink(missing_ok=True)
+        for passing in (WORDS, SCENE, FLIGHT):
+            (place.path / passing).unlink(missing_ok=True)
         done = True
         service.shelf.close(place, keep=True)
-        yield Finished(place, scene, written, gpu_seconds, perf_counter() - started - gpu_seconds)
+        yield Finished(place, scene, written, gpu_seconds, perf_counter() - started)
     finally:
         if not done:
             service.shelf.close(place, keep=False)
+
+
+def _in_turn(service: Service, order: Order, folder: Path) -> Generator[Waiting | Progress, None, tuple[Record, float]]:
+    """The part that needs the model, alone with it; the scene's record, and how many seconds the GPU call took."""
+    while not service.turn.acquire(timeout=WAIT_SECONDS):
+        yield Waiting()
+    try:
+        yield Progress("text", 0, 1)
+        if service.maker.plan.text_encoder == "host":
+            # Here, not in the GPU call: no GPU waits, and no fork of ours reads the encoder's gigabytes again.
+            read_words(service.maker.model, order, str(folder))
+        started = perf_counter()
+        record = yield from _on_gpu(service, order, folder)
+        return record, perf_counter() - started
+    finally:
+        service.turn.release()
+
+
+def _on_gpu(service: Service, order: Order, folder: Path) -> Generator[Progress, None, Record]:
+    record = None
+    with closing(service.on_gpu(order, str(folder))) as told:
+        for news in told:
+            if isinstance(news, Progress):
+                yield news
+            elif isinstance(news, Failed):
+                raise WorkFailed(news)
+            else:
+                record = news.record
+    if record is None:
+        raise WorkFailed(Failed("GPU task aborted", "the GPU's part ended without a scene"))
+    return record
 
 
 def _write(scene: Scene, order: Order, folder: Path) -> Iterator[Progress | Ready]:

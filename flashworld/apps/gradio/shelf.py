@@ -1,7 +1,8 @@
 """Where results wait for their visitors, for a while.
 
 A result is a folder with a name that nobody can guess. It goes when it is old, when its visitor has newer ones, when
-the shelf is full, or when asked. Nothing is ever deleted that was not put here by this program.
+asked, or when the shelf is full: then from the address that holds most, so that who sends in much loses his own.
+Nothing is ever deleted that was not put here by this program.
 """
 
 import re
@@ -9,7 +10,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,17 +31,25 @@ class Rules:
 
 
 @dataclass(frozen=True)
+class Visitor:
+    """Who asks: a browser's tab or a client by a name that it chooses itself, and the address that it comes from."""
+
+    session: str
+    address: str
+
+
+@dataclass(frozen=True)
 class Place:
     """A result's folder, its name, and whose it is."""
 
     id: str
     path: Path
-    visitor: str
+    visitor: Visitor
     since: float
 
 
 class Shelf:
-    """All results of a running program, under one folder that is its own."""
+    """All results of a running program, and what visitors sent in, under one folder that is its own."""
 
     def __init__(self, root: Path, rules: Rules | None = None):
         self.root = root
@@ -50,7 +59,7 @@ class Shelf:
         self._lock = threading.Lock()
         (root / "results").mkdir(parents=True, exist_ok=True)
 
-    def open(self, visitor: str) -> Place:
+    def open(self, visitor: Visitor) -> Place:
         """A new, empty place. It is busy, and so never removed, until `close`.
 
         Raises:
@@ -95,21 +104,32 @@ class Shelf:
     def tidy(self) -> None:
         """Remove what is too old, what exceeds a visitor's share, and the oldest while the shelf is too full."""
         now = time.time()
-        with self._lock:
-            free = [place for place in self._places.values() if place.id not in self._busy]
-        mine: dict[str, int] = {}
-        for place in reversed(free):
-            mine[place.visitor] = mine.get(place.visitor, 0) + 1
+        mine: Counter[Visitor] = Counter()
+        for place in reversed(self._free()):
+            mine[place.visitor] += 1
             if now - place.since > self.rules.seconds or mine[place.visitor] > self.rules.per_visitor:
                 self.remove(place.id)
-        for place in free:
-            if self._size() <= self.rules.gigabytes * 1e9:
-                break
+        while self._size() > self.rules.gigabytes * 1e9 and (place := self._first_to_go()):
             self.remove(place.id)
         self._tidy_uploads(now)
 
+    def _free(self) -> list[Place]:
+        """The places that nobody works on, the oldest first."""
+        with self._lock:
+            return [place for place in self._places.values() if place.id not in self._busy]
+
+    def _first_to_go(self) -> Place | None:
+        """The oldest of the address that holds most."""
+        free = self._free()
+        held: Counter[str] = Counter()
+        for place in free:
+            held[place.visitor.address] += _bytes_in(place.path)
+        return next((place for place in free if held[place.visitor.address] == max(held.values())), None)
+
     def _size(self) -> int:
-        return sum(_bytes_in(self.root / "results" / name) for name in list(self._places))
+        with self._lock:
+            places = list(self._places.values())
+        return sum(_bytes_in(place.path) for place in places)
 
     def _tidy_uploads(self, now: float) -> None:
         folders = [folder for folder in self.root.iterdir() if UPLOAD.fullmatch(folder.name)]

@@ -6,7 +6,7 @@ be pickled, large results wait in files, and what needs no GPU (PLY, SPZ, video)
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from flashworld.generation import Record, Scene, stream
 from flashworld.generation.scene import MIN_VISIBLE_OPACITY
 from flashworld.models.model import Model
 
-SCENE, FLIGHT = "scene.safetensors", "flight.npy"
+WORDS, SCENE, FLIGHT = "words.safetensors", "scene.safetensors", "flight.npy"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,15 @@ def flight_of(folder: Path) -> np.ndarray:
     return np.load(folder / FLIGHT, mmap_mode="r")
 
 
+def read_words(model: Model, order: Order, folder: str) -> None:
+    """Leave the sentence's embedding in `folder` for `work_on`: for a text encoder that works on the CPU anyway."""
+    save_file({"embedding": model.text_encoder([order.request.text_prompt]).contiguous()}, Path(folder) / WORDS)
+
+
 def _make(model: Model, order: Order, folder: Path) -> Iterator[Told]:
+    if (folder / WORDS).exists():
+        embedding = load_file(folder / WORDS)["embedding"]
+        model = replace(model, text_encoder=lambda _prompts: embedding)
     yield Progress("text", 0, 1)
     with closing(stream(order.request, model)) as steps:
         for step in steps:

@@ -1,0 +1,48 @@
+"""The folder that a running page keeps everything in: its own, made at the start and gone after the end."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from flashworld.errors import BackendError
+from flashworld.jobs.folder_lock import FolderLock
+
+PREFIX = "flashworld-space-"
+LOCK = "lock.sqlite3"
+
+
+def own_folder() -> Path:
+    """A new folder below GRADIO_TEMP_DIR, or below the system's folder for such things; Gradio is told to use it.
+
+    Gradio keeps what visitors upload in it, and results lie in it too, so that they are served where they are. Whatever
+    is in there came by this program, and so may be deleted; what lies beside it may be another program's. The folder
+    goes when the program ends; one whose program was killed goes at the next start.
+    """
+    below = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+    below.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(below)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=below))
+    lock = FolderLock(folder)
+    atexit.register(_end, folder, lock, os.getpid())
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    return folder
+
+
+def _end(folder: Path, lock: FolderLock, owner: int) -> None:
+    if os.getpid() == owner:  # a fork's end is not the program's
+        lock.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(below: Path) -> None:
+    """Remove folders of ours that no living program holds."""
+    for folder in below.glob(f"{PREFIX}*"):
+        if not (folder / LOCK).is_file():
+            continue
+        try:
+            FolderLock(folder).release()
+        except BackendError:  # held
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
