@@ -62,7 +62,7 @@ def fit(picture: Size | None, cameras: Sequence[CameraView], target: Size, stric
     pixels = np.array([[view.fx, view.fy, view.cx, view.cy] for view in cameras])
     box = None
     if picture is not None:
-        box = _whole_crop(picture, target) if strict else _crop(picture, target)
+        box = _whole_crop(picture, target) if strict else centred_box(picture, target)
         if strict or _speak_of(cameras, picture, target) == picture:
             scale = max(target[0] / picture[0], target[1] / picture[1])
             pixels = (pixels - np.array([0, 0, box[0], box[1]])) * scale
@@ -86,8 +86,8 @@ def sample(picture: Image.Image, box: Box, size: Size) -> Float[np.ndarray, "3 h
     return np.moveaxis(np.asarray(resized, dtype=np.float32) / 255 * 2 - 1, -1, 0)
 
 
-def _crop(picture: Size, target: Size) -> Box:
-    """The largest centred box of the target's aspect."""
+def centred_box(picture: Size, target: Size) -> Box:
+    """The largest box of the target's aspect around the centre of a picture."""
     height, width = picture
     crop_height, crop_width = float(height), float(width)
     # Products of whole numbers: the side that is kept is kept exactly, and not by the luck of rounding.

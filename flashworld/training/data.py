@@ -32,7 +32,7 @@ class SeenWorld:
 
     rgb: UInt8[Tensor, "views 3 height width"]
     distance: Float[Tensor, "views height width"]
-    """Along rays, in units of the model's world, half precision."""
+    """Along rays, in units of the model's world, half precision; 0 where nobody knows it."""
     cameras: Cameras
     """[views], in the model's world."""
     caption: str

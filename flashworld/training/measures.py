@@ -61,8 +61,8 @@ def gmsd(pictures: Float[Tensor, "n 3 h w"], truth: Float[Tensor, "n 3 h w"]) ->
 
 
 def relative_error(distance: Float[Tensor, "*n h w"], truth: Float[Tensor, "*n h w"], far: float) -> Tensor:
-    """AbsRel: mean of |distance - truth| / truth over what is nearer than `far` (beyond it is sky)."""
-    surface = truth < far
+    """AbsRel: mean of |distance - truth| / truth over what is known (not 0) and nearer than `far` (there is sky)."""
+    surface = (truth < far) & (truth > 0)
     return ((distance - truth).abs() / truth)[surface].mean()
 
 

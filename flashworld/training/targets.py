@@ -1,7 +1,8 @@
 """What Gaussians should be where the truth is known: each a cell of its view's picture, upon the surface seen there.
 
 No picture is rendered for these losses, so they cost next to nothing, and they teach every Gaussian of every view.
-A cell is two pixels, one above the other: point p of a half-resolution pixel stands for its column p.
+A cell is two pixels, one above the other: point p of a half-resolution pixel stands for its column p. Where no distance
+is known (it is 0), nothing is said about distances, nor about what a view hides.
 """
 
 import torch
@@ -38,9 +39,9 @@ def distances(scenes: Gaussians, batch: SceneBatch) -> Float[Tensor, "b v h p w"
 def distance_loss(found: Float[Tensor, "b v h w p"], truth: Float[Tensor, "b v H W"]) -> Float[Tensor, ""]:
     """Weighted mean difference of logarithms. For a cell across an edge, anything between its two pixels is best."""
     pixels = rearrange(truth, "b v (h row) (w p) -> b v h w p row", row=2, p=2)
-    weight = torch.where(pixels < SKY_DISTANCE, 1.0, SKY_WEIGHT)
-    apart = found.clamp(min=1e-3).log()[..., None] - pixels.clamp(max=FARTHEST).log()
-    return (weight * apart.abs()).sum() / weight.sum()
+    weight = torch.where(pixels < SKY_DISTANCE, 1.0, SKY_WEIGHT) * (pixels > 0)
+    apart = found.clamp(min=1e-3).log()[..., None] - pixels.clamp(min=1e-3, max=FARTHEST).log()
+    return (weight * apart.abs()).sum() / weight.sum().clamp(min=1)
 
 
 def picture_of_distances(found: Float[Tensor, "b v h w p"]) -> Float[Tensor, "b v H W"]:
@@ -67,9 +68,13 @@ def opacity_loss(scenes: Gaussians, seen: SceneBatch) -> Float[Tensor, ""]:
 
     Views lie upon each other; without this their average is fog.
     """
-    target = OPAQUE * torch.cat([torch.ones_like(seen.distance[:, :1]), 1 - seen_first(seen)[:, 1:]], dim=1)
-    cells = rearrange(target, "b v (h row) (w p) -> b (v p h w) row", row=2, p=2).mean(-1)
-    return (scenes.opacities - cells).abs().mean()
+    first = torch.ones_like(seen.distance[:, :1])
+    target = OPAQUE * torch.cat([first, 1 - seen_first(seen)[:, 1:]], dim=1)
+    known = torch.cat([first, (seen.distance[:, 1:] > 0).float()], dim=1)
+    cells, weight = (
+        rearrange(values, "b v (h row) (w p) -> b (v p h w) row", row=2, p=2).mean(-1) for values in (target, known)
+    )
+    return (weight * (scenes.opacities - cells).abs()).sum() / weight.sum()
 
 
 @torch.no_grad()

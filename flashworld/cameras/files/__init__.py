@@ -58,6 +58,37 @@ def _read(path: Path, height: int | None, width: int | None) -> tuple[Cameras, F
     raise FormatError(f"{path.name} is no camera path: it has neither 'cameras' (ours) nor 'frames' (nerfstudio)")
 
 
+def read_pictured(folder: Path) -> tuple[Cameras, Float[Tensor, "n 2"], list[Path]]:
+    """The cameras of a capture, height and width that their files state, and where their pictures are.
+
+    A folder of nerfstudio (transforms.json) or COLMAP: cameras.txt and images.txt in `sparse/0`, `sparse` or the folder
+    itself, pictures in `images`. Pictures may also lie in `images_2`, `images_4` or `images_8`, made smaller.
+
+    Raises:
+        FormatError: neither is there, or its content is not of its format.
+    """
+    if (folder / "transforms.json").is_file():
+        content = read_json(folder / "transforms.json")
+        if "frames" not in content:
+            raise FormatError(f"{folder.name}: transforms.json has no 'frames'")
+        cameras, sizes = nerfstudio.read(content, f"{folder.name}/transforms.json")
+        names = [Path(name) for name in nerfstudio.picture_names(content, folder.name)]
+        return cameras, sizes, [_picture(folder, name.parent, name.name) for name in names]
+    for place in (folder / "sparse" / "0", folder / "sparse", folder):
+        if (place / "images.txt").is_file():
+            cameras, sizes = colmap.read(place)
+            return cameras, sizes, [_picture(folder, Path("images"), name) for name in colmap.picture_names(place)]
+    raise FormatError(
+        f"{folder.name} holds no cameras: a transforms.json or COLMAP's cameras.txt and images.txt is needed"
+    )
+
+
+def _picture(folder: Path, place: Path, name: str) -> Path:
+    """The picture where its file says, or made smaller beside it."""
+    places = [folder / place, *(folder / f"{place}_{share}" for share in (2, 4, 8))]
+    return next((there / name for there in places if (there / name).exists()), places[0] / name)
+
+
 def write_path(cameras: Cameras, path: str | Path, height: int, width: int, kind: str | None = None) -> None:
     """Write a path with intrinsics in pixels of a `height` x `width` picture.
 

@@ -30,7 +30,7 @@ def read(folder: Path) -> tuple[Cameras, Float[Tensor, "n 2"]]:
     """The cameras of all registered images, in the order of the images' names."""
     try:
         intrinsics = _read_cameras(read_text(folder / "cameras.txt"))
-        images = sorted(_read_images(read_text(folder / "images.txt")), key=lambda image: in_order(image[2]))
+        images = _sorted_images(folder)
         rows = [[*pose, *intrinsics[camera]] for pose, camera, _ in images]
         table = torch.tensor(rows, dtype=torch.float64).reshape(-1, 13)
     except KeyError as error:
@@ -59,6 +59,15 @@ def write(cameras: Cameras, path: Path, height: int, width: int) -> None:
     for name, lines in (("cameras.txt", camera_lines), ("images.txt", image_lines), ("points3D.txt", [])):
         with published(folder / name) as beside:
             beside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def picture_names(folder: Path) -> list[str]:
+    """Names of the registered images, in the order in which `read` has the cameras."""
+    return [name for _, _, name in _sorted_images(folder)]
+
+
+def _sorted_images(folder: Path) -> list[tuple[list[float], int, str]]:
+    return sorted(_read_images(read_text(folder / "images.txt")), key=lambda image: in_order(image[2]))
 
 
 def _read_cameras(text: str) -> dict[int, list[float]]:

@@ -24,18 +24,26 @@ MODELS = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV", "SIMPLE_RADIAL", "RADIAL", "PER
 
 def read(content: dict[str, Any], name: str) -> tuple[Cameras, Float[Tensor, "n 2"]]:
     """The cameras of all frames, in the order of their file names as nerfstudio has them."""
-    frames = content["frames"]
-    if not isinstance(frames, list) or not all(isinstance(frame, dict) for frame in frames):
-        raise FormatError(f"{name}: 'frames' must be a list of objects")
-    frames = sorted(frames, key=lambda frame: in_order(str(frame.get("file_path", ""))))
     try:
-        rows = [_row({**content, **frame}) for frame in frames]
+        rows = [_row({**content, **frame}) for frame in _frames(content, name)]
         table = torch.tensor(rows, dtype=torch.float64).reshape(-1, 13)
         return checked(table[:, :11], name), table[:, 11:]
     except FormatError as error:
         raise FormatError(str(error) if str(error).startswith(name) else f"{name}: {error}") from None
     except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise FormatError(f"{name}: a frame lacks a value or has one of another type ({error})") from None
+
+
+def picture_names(content: dict[str, Any], name: str) -> list[str]:
+    """Where the pictures of all frames are, relative to the file, in the order in which `read` has the cameras."""
+    return [str(frame.get("file_path", "")) for frame in _frames(content, name)]
+
+
+def _frames(content: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    frames = content["frames"]
+    if not isinstance(frames, list) or not all(isinstance(frame, dict) for frame in frames):
+        raise FormatError(f"{name}: 'frames' must be a list of objects")
+    return sorted(frames, key=lambda frame: in_order(str(frame.get("file_path", ""))))
 
 
 def _row(frame: dict[str, Any]) -> list[float]:

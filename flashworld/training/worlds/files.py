@@ -46,8 +46,9 @@ def write_world(world: World, views: WorldViews, folder: Path) -> None:
     """Write a world into a folder, which is made if needed.
 
     `request.json` is what `flashworld generate` takes. `transforms.json` and `images/` are a nerfstudio folder of all
-    views, those beside the path last. `distance.npz` holds `distance` [views, height, width] along the rays, in units
-    of the world; `world.json` caption, facts, movement and the length of a unit.
+    views, those beside the path last; with `caption.txt` they are a scene for `flashworld train --data`. `distance.npz`
+    holds `distance` [views, height, width] along the rays, in units of the world; `world.json` caption, facts, movement
+    and the length of a unit.
 
     Raises:
         RequestError: the views' size is none that a request may have.
@@ -59,6 +60,7 @@ def write_world(world: World, views: WorldViews, folder: Path) -> None:
         Image.fromarray(picture).save(folder / f"images/frame_{index + 1:05d}.png")
     write_path(world.cameras, folder / "transforms.json", height, width)
     np.savez_compressed(folder / "distance.npz", distance=views.distance.cpu().numpy())
+    (folder / "caption.txt").write_text(world.caption + "\n", encoding="utf-8")
     (folder / "request.json").write_text(request.to_json(indent=1) + "\n", encoding="utf-8")
     facts = {
         "seed": world.seed,
