@@ -81,8 +81,8 @@ def test_a_run_that_is_cut_and_resumed_ends_with_the_same_bits(tmp_path: Path):
     train_line(tmp_path / "cut", steps=2)
     resumed = train_line(tmp_path / "cut", resume=True, seed=5)
     assert resumed.step == whole.step == 6
-    for name, parameter in whole.trained().items():
-        assert torch.equal(parameter, resumed.trained()[name])
+    for name, parameter in whole.trained.items():
+        assert torch.equal(parameter, resumed.trained[name])
         assert torch.equal(whole.average[name], resumed.average[name])
     a, b = ((tmp_path / name / "checkpoint.safetensors").read_bytes() for name in ("whole", "cut"))
     assert a == b
@@ -121,12 +121,12 @@ def test_averages_follow_their_formula_and_halve_in_the_half_life():
     state = TrainingState.fresh(line_task(), PLAN)
     before = state.average["weight"].clone()
     with torch.no_grad():
-        state.trained()["weight"].add_(1.0)
+        state.trained["weight"].add_(1.0)
     average_in(state, 0.75)
     torch.testing.assert_close(state.average["weight"], before + 0.25)
     with averaged(state):
-        torch.testing.assert_close(state.module.get_parameter("weight"), before + 0.25)
-    torch.testing.assert_close(state.module.get_parameter("weight"), before + 1.0)
+        torch.testing.assert_close(state.trained["weight"], before + 0.25)
+    torch.testing.assert_close(state.trained["weight"], before + 1.0)
     plan = Plan(samples=10, batch=5, rate=1.0, warm_up=0, half_life=50)
     assert plan.keep_at(10**6) ** 10 == pytest.approx(0.5)
     assert plan.keep_at(0) == pytest.approx(0.1)
@@ -171,7 +171,7 @@ def test_no_stage_can_draw_a_held_out_world():
     longest = max(
         stage.plan.steps
         for recipe in (make() for make in RECIPES.values())
-        for stage in (recipe.autoencoder, recipe.lift, recipe.dual)
+        for stage in (recipe.autoencoder, recipe.lift, recipe.dual, recipe.distil)
     )
     assert longest < DRAWN
     assert len(STAGES) * DRAWN < held_out_seed(0)
@@ -420,6 +420,7 @@ SHORT = replace(
     autoencoder=short(RECIPE.autoencoder),
     lift=short(RECIPE.lift),
     dual=short(RECIPE.dual),
+    distil=short(RECIPE.distil),
     statistics=1,
 )
 
@@ -440,7 +441,7 @@ def test_a_recipe_cut_again_and_again_ends_with_the_same_model(tmp_path: Path):
     assert run_short(tmp_path / "whole")
 
     assert not run_short(tmp_path / "cut", minutes=0)
-    for stage in ("autoencoder", "dual"):
+    for stage in ("autoencoder", "dual", "distil"):
 
         def cut(entry: LogEntry, stage: str = stage) -> None:
             if (entry.stage, entry.step) == (stage, 3):
@@ -466,7 +467,7 @@ def test_stages_need_the_ones_before_them(tmp_path: Path):
 
 
 def test_what_the_command_does_not_know_is_named(tmp_path: Path):
-    for arguments, said in ((["small"], "tiny, tiny-smoke"), (["tiny", "--stage", "lfit"], "autoencoder, lift, dual")):
+    for arguments, said in ((["small"], "tiny, tiny-smoke"), (["tiny", "--stage", "lfit"], "lift, dual, distil")):
         ran = CliRunner().invoke(flashworld, ["train", *arguments, "--output", str(tmp_path)])
         assert ran.exit_code == 2
         assert said in ran.output

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from flashworld.models.config import TINY, ModelConfig
 from flashworld.training.autoencoder import AutoencoderStage
 from flashworld.training.data import Sight
+from flashworld.training.distil import DistilStage
 from flashworld.training.dual import DualStage
 from flashworld.training.lift import LiftStage
 from flashworld.training.trainer import Plan
@@ -20,6 +21,7 @@ class Recipe:
     autoencoder: AutoencoderStage
     lift: LiftStage
     dual: DualStage
+    distil: DistilStage
     seed: int = 20251123
     statistics: int = 64
     """Training worlds over whose views the scale of the latents is measured."""
@@ -47,6 +49,11 @@ def tiny() -> Recipe:
         ),
         dual=DualStage(
             Plan(samples=600_000, batch=64, rate=7e-4, warm_up=10_000, half_life=8_000, log_every=50, score_every=1000),
+            window=1024,
+            renew=1,
+        ),
+        distil=DistilStage(
+            Plan(samples=60_000, batch=64, rate=1e-4, warm_up=3_200, half_life=4_000, log_every=10, score_every=200),
             window=1024,
             renew=1,
         ),
@@ -82,6 +89,12 @@ def tiny_smoke() -> Recipe:
         ),
         dual=DualStage(
             Plan(samples=800, batch=4, rate=7e-4, warm_up=80, half_life=100, score_every=100),
+            window=32,
+            renew=4,
+            held_out=8,
+        ),
+        distil=DistilStage(
+            Plan(samples=120, batch=4, rate=1e-4, warm_up=20, half_life=40, log_every=5, score_every=15),
             window=32,
             renew=4,
             held_out=8,

@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 
-from flashworld.training import autoencoder, dual, lift
+from flashworld.training import autoencoder, distil, dual, lift
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_result, write_result
 from flashworld.training.data import SeenWorld, Sight, background, cast_together, in_order
 from flashworld.training.pupil import Pupil, load_tensors, with_latent_scale
 from flashworld.training.recipes import Recipe
-from flashworld.training.trainer import Listen, Plan, Task, train
+from flashworld.training.scenes import SceneBatch
+from flashworld.training.trainer import Listen, LogEntry, Plan, Task, train
 from flashworld.training.worlds import World, held_out_seed, training_seed
 from flashworld.weights import save
 
@@ -60,8 +61,8 @@ def run(
     with background(processes) as executor:
         place = Place(output, device, executor, deadline, listen)
         done = all(stage(recipe, place, resume) for name, stage in STAGES.items() if only in (None, name))
-    if done and only in (None, LAST):
-        write_model(recipe, output)
+        if done and only in (None, *MAKERS):
+            write_model(recipe, place, only or MAKERS[-1])
     return done
 
 
@@ -151,11 +152,32 @@ def run_dual(recipe: Recipe, place: Place, resume: bool) -> bool:
     return _run_stage(place.output / "dual", stage.plan, begin, lambda _pupil: {}, place, resume)
 
 
-def write_model(recipe: Recipe, output: Path) -> None:
-    """The model that the stages have made, in the layout that `flashworld generate --model` reads."""
-    pupil = pupil_with_pictures(recipe, output)
-    load_tensors(pupil, read_result(output / "dual")[0])
-    save(output / "model", pupil.config, pupil.networks, trained=True)
+def run_distil(recipe: Recipe, place: Place, resume: bool) -> bool:
+    """Stage `distil`: the few steps of generation are drawn to what multi-view mode knows."""
+    stage = recipe.distil
+
+    def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
+        pupil = pupil_after(recipe, place.output, "dual").to(place.device)
+        seen = held_out(recipe.sight, place, stage.held_out)
+        stream = worlds(recipe.sight, place, 3)
+        critics = distil.Critics.of(pupil)
+        return pupil, distil.task(pupil, critics, stage, stream, seen, recipe.sight.num_views, place.device)
+
+    return _run_stage(place.output / "distil", stage.plan, begin, lambda _pupil: {}, place, resume)
+
+
+def write_model(recipe: Recipe, place: Place, last: str) -> None:
+    """The model in the layout that `flashworld generate --model` reads: what scores best on held-out worlds.
+
+    That is what the stage `last` made, or one before it if that one's novel views are nearer to the truth.
+    """
+    truth = SceneBatch.of(held_out(recipe.sight, place, recipe.dual.held_out), place.device)
+    makers = MAKERS[: MAKERS.index(last) + 1]
+    pupils = {stage: pupil_after(recipe, place.output, stage).to(place.device) for stage in makers}
+    scored = {stage: dual.score(pupil, truth, recipe.sight.num_views)[0] for stage, pupil in pupils.items()}
+    best = max(makers, key=lambda stage: scored[stage]["novel_psnr"])
+    place.listen(LogEntry(f"model of stage {best}", 1, 1, 0.0, 0.0, scored[best]))
+    save(place.output / "model", pupils[best].config, pupils[best].networks, trained=True)
 
 
 def _run_stage(
@@ -171,8 +193,10 @@ def _run_stage(
         return True
     pupil, task = begin()
     state = train(task, plan, folder, resume=resume, deadline=place.deadline, listen=place.listen)
-    load_tensors(pupil, state.average)
-    write_result(folder, state.average, {"step": state.step, "steps": plan.steps, **facts(pupil)})
+    own = dict(pupil.named_parameters())  # a stage may also train what no model keeps
+    average = {name: value for name, value in state.average.items() if name in own}
+    load_tensors(pupil, average)
+    write_result(folder, average, {"step": state.step, "steps": plan.steps, **facts(pupil)})
     return state.step == plan.steps
 
 
@@ -185,7 +209,15 @@ def pupil_with_pictures(recipe: Recipe, output: Path) -> Pupil:
     return pupil
 
 
-STAGES = {"autoencoder": run_autoencoder, "lift": run_lift, "dual": run_dual}
+def pupil_after(recipe: Recipe, output: Path, stage: str) -> Pupil:
+    """Networks as a stage that makes models has left them: what it did not train is what those before it did."""
+    pupil = pupil_with_pictures(recipe, output)
+    for name in MAKERS[: MAKERS.index(stage) + 1]:
+        load_tensors(pupil, read_result(output / name)[0])
+    return pupil
+
+
+STAGES = {"autoencoder": run_autoencoder, "lift": run_lift, "dual": run_dual, "distil": run_distil}
 """In their order."""
-LAST = "dual"
-"""The stage after which there is a model."""
+MAKERS = ("dual", "distil")
+"""The stages after which there is a model."""

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for all that comes of it."
 )
 @click.option("--resume", is_flag=True, help="Go on with what is in the folder, to the same result.")
-@click.option("--stage", metavar="NAME", help="Train this stage alone: autoencoder, lift or dual. [default: all]")
+@click.option(
+    "--stage", metavar="NAME", help="Train this stage alone: autoencoder, lift, dual or distil. [default: all]"
+)
 @click.option(
     "--minutes", type=click.FloatRange(min=0), help="Stop after this long; --resume goes on. [default: never]"
 )
