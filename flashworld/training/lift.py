@@ -14,6 +14,7 @@ from torch import Tensor
 from flashworld.denoising import Schedule
 from flashworld.training.data import SeenWorld, windows
 from flashworld.training.draws import normal
+from flashworld.training.first_views import USUAL_DISTANCE, any_view_first
 from flashworld.training.flow import noised
 from flashworld.training.measures import psnr, relative_error, sheet
 from flashworld.training.pupil import Pupil
@@ -31,8 +32,6 @@ from flashworld.training.worlds import SKY_DISTANCE
 
 WEIGHTS = {"log_distance": 1.0, "colour": 2.0, "size": 0.1, "opacity": 0.2, "velocity": 0.3}
 """Of the losses. Colours count most: a picture's errors are small numbers beside those of logarithms."""
-USUAL_DISTANCE = 2.5
-"""Median distance of every world's first view: what can be said without looking."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def task(
 
     def losses(window: list[SeenWorld], generator: torch.Generator, _progress: float) -> dict[str, Tensor]:
         chosen = torch.randint(len(window), (stage.plan.batch,), generator=generator).tolist()
-        batch = SceneBatch.of([window[i] for i in chosen], device).views(1)
+        batch = any_view_first(SceneBatch.of([window[i] for i in chosen], device), generator)
         return lift_losses(pupil, batch, generator, stage)
 
     def score() -> tuple[dict[str, float], Image.Image]:
