@@ -12,9 +12,11 @@ from rendering_scenes import HEIGHT, WIDTH, cameras, scene
 from safetensors.torch import load_file
 
 from flashworld.cameras import Cameras
-from flashworld.errors import BackendError
+from flashworld.errors import BackendError, Cancelled
+from flashworld.events import Progress
 from flashworld.gaussians import Gaussians
 from flashworld.rendering import Rendering, available, rasterise, render
+from flashworld.rendering.frames import render_along
 from flashworld.rendering.numba_rasteriser import view
 from flashworld.testing.rasterise import render_reference
 
@@ -179,3 +181,32 @@ def test_automatic_choice_is_logged_once(caplog: pytest.LogCaptureFixture) -> No
         for _ in range(2):
             render(scene(0), cameras(), 8, 8)
     assert [record.getMessage() for record in caplog.records] == ["Rasteriser for cpu: numba."]
+
+
+def test_every_view_is_told_and_may_be_the_last() -> None:
+    gaussians, path = scene(3), cameras()
+    heard = []
+
+    def stop_at(limit: int):
+        def report(progress: Progress) -> None:
+            heard.append(progress.done)
+            if len(heard) > limit:
+                raise Cancelled
+
+        return report
+
+    render(gaussians, path, HEIGHT, WIDTH, report=stop_at(100))
+    assert heard == list(range(len(path)))
+    heard.clear()
+    with pytest.raises(Cancelled):
+        render(gaussians, path, HEIGHT, WIDTH, report=stop_at(1))
+    assert heard == [0, 1]
+
+
+def test_a_flight_is_stopped_between_two_views_though_several_are_drawn_at_once() -> None:
+    gaussians = scene(3)
+    path = Cameras.from_vectors(cameras().vectors()[:1].expand(6, -1))
+    heard = []
+    for _ in render_along(gaussians, path, HEIGHT, WIDTH, report=lambda progress: heard.append(progress.done)):
+        pass
+    assert heard == [0] + [0] * 6 + [1, 2, 3, 4, 5, 6]

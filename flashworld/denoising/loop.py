@@ -116,9 +116,13 @@ def _render_views(
     views = []
     for scene in range(num_scenes):
         for start in range(0, num_views, chunk):
-            report(Progress("render", scene * num_views + start, num_scenes * num_views))
+            before = scene * num_views + start
             cameras = conditioning.cameras[scene][start : start + chunk]
-            views.append(render(scenes[scene], cameras, height, width, rasteriser=rasteriser).colour)
+
+            def tell(progress: Progress, before: int = before) -> None:
+                report(Progress("render", before + progress.done, num_scenes * num_views))
+
+            views.append(render(scenes[scene], cameras, height, width, rasteriser=rasteriser, report=tell).colour)
     report(Progress("render", num_scenes * num_views, num_scenes * num_views))
     pictures = rearrange(torch.cat(views), "(b t) c H W -> b t c H W", b=num_scenes)
     return (pictures * 2 - 1).clamp(-1, 1)

@@ -29,7 +29,15 @@ def render_along(
     report(Progress("render", 0, len(cameras)))
     at_once = min(VIEWS_AT_ONCE, max(1, PIXELS_AT_ONCE // (height * width)))
     for start in range(0, len(cameras), at_once):
-        views = render(gaussians, cameras[start : start + at_once], height, width, **options)
+        told = Progress("render", start, len(cameras))
+        views = render(
+            gaussians,
+            cameras[start : start + at_once],
+            height,
+            width,
+            **options,
+            report=lambda _, told=told: report(told),
+        )
         for index in range(len(views.alpha)):
             yield Rendering(*(part[index : index + 1] for part in (views.colour, views.alpha, views.depth)))
             report(Progress("render", start + index + 1, len(cameras)))

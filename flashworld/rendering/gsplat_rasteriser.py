@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from flashworld.cameras import Cameras
+from flashworld.events import Progress, Report
 from flashworld.gaussians import Gaussians
 
 
@@ -43,12 +44,14 @@ def render(
     background: tuple[float, float, float],
     near: float,
     far: float,
+    report: Report,
 ) -> tuple[
     Float[Tensor, "views 3 height width"], Float[Tensor, "views height width"], Float[Tensor, "views height width"]
 ]:
     """Colour, alpha and depth of every view; tensors on a CUDA device. See `flashworld.rendering.render`."""
     from gsplat import rasterization  # type: ignore[reportMissingImports]
 
+    report(Progress("render", 0, len(cameras)))
     gaussians = gaussians.to(torch.float32)
     gaussians = gaussians[torch.isfinite(gaussians.vectors()).all(-1)]
     if len(gaussians) == 0 or len(cameras) == 0:

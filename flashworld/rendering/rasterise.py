@@ -12,6 +12,7 @@ from torch import Tensor
 
 from flashworld.cameras import Cameras
 from flashworld.errors import BackendError
+from flashworld.events import Report, ignore
 from flashworld.gaussians import Gaussians
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ def render(
     near: float = 0.01,
     far: float = 1000.0,
     rasteriser: str = "auto",
+    report: Report = ignore,
 ) -> Rendering:
     """Render one scene from every camera of a path.
 
@@ -67,6 +69,8 @@ def render(
         far: Gaussians whose centre has a larger z-depth are left out.
         rasteriser: A name from `available()`, or "auto": the first usable one that works on the scene's device, else
             `numba` on a copy in the host's memory.
+        report: Receives progress before each view where views are drawn one after another, as on the CPU, and once
+            where they are drawn together. It may raise `flashworld.errors.Cancelled`.
 
     Returns:
         The pictures, on the scene's device, in float32. They are differentiable with respect to every tensor of
@@ -78,7 +82,7 @@ def render(
     source = gaussians.means.device
     chosen = _module(choose(rasteriser, source))
     device = source if source.type == chosen.device() else torch.device(chosen.device())
-    outputs = chosen.render(gaussians.to(device), cameras.to(device), height, width, background, near, far)
+    outputs = chosen.render(gaussians.to(device), cameras.to(device), height, width, background, near, far, report)
     return Rendering(*(output.to(source) for output in outputs))
 
 

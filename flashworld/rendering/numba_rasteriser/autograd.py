@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from flashworld.cameras import Cameras
+from flashworld.events import Progress, Report
 from flashworld.gaussians import Gaussians
 from flashworld.rendering.numba_rasteriser.view import Images, Rasteriser, Scene, View
 from flashworld.rendering.numba_rasteriser.workers import workers
@@ -35,11 +36,12 @@ def render(
     background: tuple[float, float, float],
     near: float,
     far: float,
+    report: Report,
 ) -> Outputs:
     """Colour, alpha and depth of every view; tensors on the CPU. See `flashworld.rendering.render`."""
     views = [view_of(camera, height, width, near, far) for camera in cameras]
     parts = (gaussians.means, gaussians.quaternions, gaussians.scales, gaussians.opacities, gaussians.harmonics)
-    return _Render.apply(views, height, width, background, *(part.float().contiguous() for part in parts))
+    return _Render.apply(views, height, width, background, report, *(part.float().contiguous() for part in parts))
 
 
 def view_of(camera: Cameras, height: int, width: int, near: float, far: float) -> View:
@@ -58,7 +60,13 @@ def view_of(camera: Cameras, height: int, width: int, near: float, far: float) -
 class _Render(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, views: list[View], height: int, width: int, background: tuple[float, float, float], *scene: Tensor
+        ctx: Any,
+        views: list[View],
+        height: int,
+        width: int,
+        background: tuple[float, float, float],
+        report: Report,
+        *scene: Tensor,
     ) -> Outputs:
         colour = torch.empty(len(views), 3, height, width)
         alpha, depth = torch.empty(len(views), height, width), torch.empty(len(views), height, width)
@@ -66,6 +74,7 @@ class _Render(torch.autograd.Function):
         with workers() as team:
             rasteriser = Rasteriser(_scene(scene), team)
             for i, view in enumerate(views):
+                report(Progress("render", i, len(views)))
                 rasteriser.render(view, ground, _images((colour, alpha, depth), i))
         ctx.views = views
         ctx.save_for_backward(*scene, colour, alpha, depth)
@@ -81,7 +90,7 @@ class _Render(torch.autograd.Function):
             rasteriser = Rasteriser(_scene(scene), team)
             for i, view in enumerate(ctx.views):
                 rasteriser.backward(view, _images(outputs, i), _images(v_outputs, i), _scene(v_scene))
-        return None, None, None, None, *v_scene
+        return None, None, None, None, None, *v_scene
 
 
 def _scene(parts: tuple[Tensor, ...]) -> Scene:

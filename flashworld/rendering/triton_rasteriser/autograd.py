@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from flashworld.cameras import Cameras
+from flashworld.events import Progress, Report
 from flashworld.gaussians import Gaussians
 
 Outputs = tuple[
@@ -49,10 +50,12 @@ def render(
     background: tuple[float, float, float],
     near: float,
     far: float,
+    report: Report,
 ) -> Outputs:
     """Colour, alpha and depth of every view; tensors on a CUDA device. See `flashworld.rendering.render`."""
     from flashworld.rendering.triton_rasteriser.camera import camera_numbers
 
+    report(Progress("render", 0, len(cameras)))
     parts = (gaussians.means, gaussians.quaternions, gaussians.scales, gaussians.opacities, gaussians.harmonics)
     with torch.cuda.device_of(gaussians.means):
         numbers = camera_numbers(cameras, height, width)
