@@ -107,7 +107,7 @@ class Crew:
             if self._made(maker, job, run):
                 settle(self._ledger, self._shelf, job)
                 self._completed()
-        except Exception:  # the ledger or the disk failed; the next start will find out what became of the job
+        except Exception:  # the ledger or the disk failed; `recover` will find out what became of the job
             log.exception("Job %s could not be recorded.", job.id)
         finally:
             # Repeated in the meantime, it may be another worker's already.
@@ -118,7 +118,7 @@ class Crew:
     def _made(self, maker: Maker, job: Job, run: Run) -> bool:
         """Whether there is a result; if not, it is recorded why."""
         try:
-            request = parse_request(self._shelf.request(job.id))
+            request = parse_request(self._shelf.request_file(job.id).read_bytes())
             self._shelf.clear_previews(job.id)
             summary = maker.make(
                 request,
@@ -127,7 +127,7 @@ class Crew:
                 lambda step: self._shelf.preview(job.id, step),
                 lambda progress: self._advance(job, run, progress),
             )
-            self._shelf.publish(job.id, summary | {"finished_at": time.time()})
+            self._shelf.publish(job.id, summary)
         except Cancelled:
             give_up(self._ledger, self._shelf, job, "interrupted" if self._closing.is_set() else "cancelled")
         except Exception as error:  # whatever a model, a driver or a disk may raise ends one job, not the worker

@@ -1,25 +1,39 @@
 """Ledger and shelf kept in step: results recorded, files removed, and all set right after a sudden death."""
 
+import logging
 import time
+from collections.abc import Callable, Container
+from dataclasses import asdict
 
+from flashworld.errors import FormatError
 from flashworld.jobs.job import Job, NoJobError, State
 from flashworld.jobs.ledger import Ledger
 from flashworld.jobs.limits import Limits
 from flashworld.jobs.shelf import Shelf
 
+log = logging.getLogger(__name__)
+
+DAMAGED = "Its result was damaged when the server ended. Repeat the job."
+
 
 def settle(ledger: Ledger, shelf: Shelf, job: Job) -> None:
-    """Record the result that lies on the shelf."""
+    """Record the result that lies on the shelf.
+
+    Raises:
+        FormatError: It is damaged.
+    """
     summary = shelf.summary(job.id)
-    assert summary is not None
     files = shelf.sizes(job.id)
     size = job.bytes + sum(files.values())
-    ledger.update(job.id, state="completed", error=None, files=files, bytes=size, **summary)
+    ledger.update(job.id, state="completed", error=None, files=files, bytes=size, **asdict(summary))
 
 
 def give_up(ledger: Ledger, shelf: Shelf, job: Job, state: State, error: str | None = None) -> None:
     """Record that a job ended without a result."""
-    shelf.clear_making(job.id)
+    try:
+        shelf.clear_results(job.id)
+    except OSError:  # what is left over is cleared when the job is repeated or removed
+        log.exception("What was made of job %s could not be removed.", job.id)
     ledger.update(job.id, state=state, error=error, finished_at=time.time())
 
 
@@ -37,17 +51,46 @@ def remove(ledger: Ledger, shelf: Shelf, job_id: str) -> list[str]:
     return shelf.remove(job.id)
 
 
-def recover(ledger: Ledger, shelf: Shelf) -> None:
-    """Find out what became of the jobs that ran when the last process ended, and clear what it left half made."""
-    for job in ledger.running():
-        if shelf.summary(job.id) is not None:
-            settle(ledger, shelf, job)
-        else:
+def recover(ledger: Ledger, shelf: Shelf, at_work: Callable[[], Container[str]]) -> list[str]:
+    """Find out what became of the jobs that are called running though nobody works at them; return these.
+
+    The process may have ended, or the record of their end could not be written at that time.
+    """
+    found = []
+    for job_id in [job.id for job in ledger.running()]:
+        with ledger.transaction():  # a worker takes a job, and ends one, in another
+            job = ledger.get(job_id)
+            if job is not None and job.state == "running" and job_id not in at_work():
+                _conclude(ledger, shelf, job)
+                found.append(job_id)
+    return found
+
+
+def _conclude(ledger: Ledger, shelf: Shelf, job: Job) -> None:
+    """Record what became of a job without a worker, whatever lies on the shelf."""
+    try:
+        if not shelf.has_result(job.id):
             give_up(ledger, shelf, job, "interrupted")
+            return
+        settle(ledger, shelf, job)
+    except (FormatError, OSError):
+        log.exception("The result of job %s cannot be read.", job.id)
+        give_up(ledger, shelf, job, "failed", DAMAGED)
+
+
+def clear_strays(ledger: Ledger, shelf: Shelf) -> None:
+    """Remove the files of jobs that have none by their record."""
     for job_id in set(shelf.ids()) - ledger.ids_with_files():
+        _clear_stray(ledger, shelf, job_id)
+
+
+def _clear_stray(ledger: Ledger, shelf: Shelf, job_id: str) -> None:
+    try:
         # A result of which there is no record at all was not removed by anyone: the ledger was lost or moved away.
-        if ledger.get(job_id) is not None or shelf.summary(job_id) is None:
+        if ledger.get(job_id) is not None or not shelf.has_result(job_id):
             shelf.remove(job_id)
+    except OSError:
+        log.exception("What is left of job %s could not be removed.", job_id)
 
 
 def sweep(ledger: Ledger, shelf: Shelf, limits: Limits, now: float) -> list[str]:
@@ -63,8 +106,8 @@ def sweep(ledger: Ledger, shelf: Shelf, limits: Limits, now: float) -> list[str]
                 gone.append(job.id)
                 too_much -= job.bytes
     for job in ledger.with_previews_before(now - limits.preview_seconds):
-        shelf.clear_previews(job.id)
         ledger.update(job.id, previews_gone=True)
+        shelf.clear_previews(job.id)
     ledger.forget_removed_before(now - limits.record_seconds)
     return gone
 

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
-from typing import Any
+from time import perf_counter, time
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from flashworld.generation.scene import MIN_VISIBLE_OPACITY
 from flashworld.jobs.job import Amounts, JobProgress
 from flashworld.jobs.preview import lightened
 from flashworld.jobs.shelf import FILES
+from flashworld.jobs.summary import Summary
 from flashworld.models.model import Model
 from flashworld.publish import published
 from flashworld.rendering.frames import render_along
@@ -80,7 +80,7 @@ class Maker:
 
     def make(
         self, request: SceneRequest, exact_size: bool, folder: Path, preview: Callable[[int], Path], watch: Watch
-    ) -> dict[str, Any]:
+    ) -> Summary:
         """Write all files of a request's scene into `folder`, and a light one after each step.
 
         Args:
@@ -91,7 +91,7 @@ class Maker:
             watch: Hears every bit of progress.
 
         Returns:
-            What to remember of the scene: `num_gaussians`, `seed`, and `seconds` by stage.
+            What to remember of the scene.
         """
         steps = len(self.model.config.denoising_steps)
         seen: list[int] = []
@@ -108,11 +108,9 @@ class Maker:
             last = step
         after = JobProgress("write", None, steps, previews=tuple(seen))
         num_gaussians, seconds = self._write_all(last.scene, folder, watch, after)
-        return {
-            "num_gaussians": num_gaussians,
-            "seed": last.scene.record.request.seed,
-            "seconds": last.scene.record.seconds | seconds,
-        }
+        record = last.scene.record
+        assert record.request.seed is not None
+        return Summary(num_gaussians, record.request.seed, record.seconds | seconds, finished_at=time())
 
     def _write_all(self, scene: Scene, folder: Path, watch: Watch, after: JobProgress) -> tuple[int, dict[str, float]]:
         """Write every kind of file; return the number of Gaussians and the seconds taken."""

@@ -6,12 +6,11 @@ jobs/<id>/previews/0.spz      the world after a step
 jobs/<id>/result/             the finished files: it appears whole, by one renaming, or not at all
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from flashworld.jobs.job import NoJobError, is_id
+from flashworld.jobs.summary import Summary
 from flashworld.publish import make_folder, published
 
 FILES = {
@@ -40,25 +39,33 @@ class Shelf:
             beside.write_text(text, encoding="utf-8")
         return path.stat().st_size
 
-    def request(self, job_id: str) -> str:
-        """What was asked for, as it was stored."""
-        return self._existing(self._of(job_id) / "request.json").read_text(encoding="utf-8")
+    def request_file(self, job_id: str) -> Path:
+        """The file with what was asked for."""
+        return self._existing(self._of(job_id) / "request.json")
 
     def begin(self, job_id: str) -> Path:
         """An empty folder to make the result in."""
-        self.clear_making(job_id)
+        self.clear_results(job_id)
         return make_folder(self._of(job_id) / "making")
 
-    def publish(self, job_id: str, summary: dict[str, Any]) -> None:
+    def publish(self, job_id: str, summary: Summary) -> None:
         """Turn what was made into the result. This one renaming is the moment at which a job is completed."""
         making = self._of(job_id) / "making"
-        (making / _SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+        (making / _SUMMARY).write_bytes(summary.to_json())
         making.rename(self._of(job_id) / "result")
 
-    def summary(self, job_id: str) -> dict[str, Any] | None:
-        """What `publish` was given, or None where there is no result."""
-        path = self._of(job_id) / "result" / _SUMMARY
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    def has_result(self, job_id: str) -> bool:
+        """Whether there is a result, sound or damaged."""
+        return (self._of(job_id) / "result" / _SUMMARY).is_file()
+
+    def summary(self, job_id: str) -> Summary:
+        """What `publish` was given.
+
+        Raises:
+            FormatError: It is damaged.
+            NoJobError: There is no result.
+        """
+        return Summary.parse(self._existing(self._of(job_id) / "result" / _SUMMARY).read_bytes())
 
     def file(self, job_id: str, kind: str) -> Path:
         """A file of the result.
@@ -88,9 +95,10 @@ class Shelf:
         """
         return self._existing(self._of(job_id) / "previews" / f"{int(step)}.spz")
 
-    def clear_making(self, job_id: str) -> None:
-        """Remove what is half made."""
-        _remove(self._of(job_id) / "making", _OURS["making"])
+    def clear_results(self, job_id: str) -> None:
+        """Remove what is half made, and what was made."""
+        for name, ours in _OURS.items():
+            _remove(self._of(job_id) / name, ours)
 
     def clear_previews(self, job_id: str) -> None:
         """Remove the previews."""
@@ -100,9 +108,8 @@ class Shelf:
     def remove(self, job_id: str) -> list[str]:
         """Remove all of a job's files; return the kinds of those that a person could have downloaded."""
         kinds = list(self.sizes(job_id)) if (self._of(job_id) / "result").is_dir() else []
-        self.clear_making(job_id)
+        self.clear_results(job_id)
         self.clear_previews(job_id)
-        _remove(self._of(job_id) / "result", _OURS["result"])
         _remove(self._of(job_id), ("request.json",))
         return kinds
 

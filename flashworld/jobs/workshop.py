@@ -10,6 +10,7 @@ the one moment in which its folder of files is renamed; by it a restart finds ou
 """
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from typing import Any
 from flashworld.errors import FormatError
 from flashworld.jobs.crew import Crew
 from flashworld.jobs.folder_lock import FolderLock
-from flashworld.jobs.housekeeping import existing, recover, remove, sweep
+from flashworld.jobs.housekeeping import clear_strays, existing, recover, remove, sweep
 from flashworld.jobs.job import (
     MAX_NAME,
     REPEATABLE,
@@ -61,7 +62,8 @@ class Workshop:
         self._lock = FolderLock(folder)
         self._ledger = Ledger(folder / "jobs.sqlite3")
         self._shelf = Shelf(folder / "jobs")
-        recover(self._ledger, self._shelf)
+        recover(self._ledger, self._shelf, tuple)
+        clear_strays(self._ledger, self._shelf)
         self._news = News(self._describe)
         self._crew = Crew(self._ledger, self._shelf, self.makers, self._news.changed, self._after_a_result)
         self._crew.pace = self._measured_pace()
@@ -227,11 +229,17 @@ class Workshop:
 
     def request(self, job_id: str) -> str:
         """The JSON of a job's request, as it was given."""
-        return self._shelf.request(self.job(job_id).id)
+        return self.request_file(job_id).read_text(encoding="utf-8")
+
+    def request_file(self, job_id: str) -> Path:
+        """The file with the JSON of a job's request."""
+        return self._shelf.request_file(self.job(job_id).id)
 
     def file(self, job_id: str, kind: str) -> Path:
         """A file of a completed job."""
-        return self._shelf.file(self.job(job_id).id, kind)
+        if self.job(job_id).state != "completed":
+            raise NoJobError("There is no such file (yet): the job is not completed.")
+        return self._shelf.file(job_id, kind)
 
     def preview(self, job_id: str, step: int) -> Path:
         """The light scene after a step."""
@@ -262,11 +270,12 @@ class Workshop:
 
     def _sweep(self) -> None:
         try:
-            gone = sweep(self._ledger, self._shelf, self.limits, time.time())
-        except OSError:  # a disk that fails now may work the next time
-            log.exception("Old results could not be removed.")
+            changed = recover(self._ledger, self._shelf, self._crew.progress)
+            changed += sweep(self._ledger, self._shelf, self.limits, time.time())
+        except (OSError, sqlite3.Error):  # a disk or a ledger that fails now may work the next time
+            log.exception("The folder could not be kept in order.")
             return
-        for job_id in gone:
+        for job_id in changed:
             self._news.changed(job_id)
 
     def _after_a_result(self) -> None:
