@@ -84,6 +84,13 @@ def test_every_route_is_described_and_none_is_invented(app):
     assert {route for route in routes if route[0] not in UNDESCRIBED} == told
 
 
+def test_every_kind_of_body_is_described(app):
+    content = (
+        app.test_client().get("/api/openapi.json").json["paths"]["/api/paths/import"]["post"]["requestBody"]["content"]
+    )
+    assert set(content) == {"application/octet-stream", "multipart/form-data"}
+
+
 def test_a_request_that_follows_the_description_is_accepted(app):
     client = app.test_client()
     schemas = client.get("/api/openapi.json").json["components"]["schemas"]

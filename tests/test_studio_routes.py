@@ -2,7 +2,10 @@
 
 import io
 import json
+import threading
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +14,14 @@ from PIL import Image
 from studio_setup import FRAMES, HEIGHT, WIDTH, body, camera, picture, until
 
 from flashworld.apps.studio.application import create_app
-from flashworld.apps.studio.events import MAX_STREAMS
+from flashworld.apps.studio.events import MAX_STREAMS, MAX_STREAMS_PER_CLIENT
 from flashworld.cameras.files import read_path
 from flashworld.cameras.templates import TEMPLATES, make_path
 from flashworld.cameras.views import to_path
 from flashworld.formats import to_uint8
 from flashworld.generation import generate
-from flashworld.jobs import Workshop
+from flashworld.jobs import NoJobError, Workshop
+from flashworld.jobs.turns import Turns
 from flashworld.request import parse_request
 
 STREAM = {"Accept": "text/event-stream"}
@@ -145,15 +149,76 @@ def test_a_stream_that_ends_makes_room_for_the_next(client, done, method):
 
 def test_too_many_streams_are_refused_in_words(shop):
     client = create_app(shop).test_client()
-    streams = [client.get("/api/events", headers=STREAM, buffered=False) for _ in range(MAX_STREAMS)]
-    assert {stream.status_code for stream in streams} == {200}
-    refused = client.get("/api/events", headers=STREAM)
-    assert (refused.status_code, "poll" in refused.json["error"]) == (503, True)
-    for stream in streams:
+
+    def opened(address):
+        return client.get("/api/events", headers=STREAM, buffered=False, environ_base={"REMOTE_ADDR": address})
+
+    mine = [opened("10.0.0.1") for _ in range(MAX_STREAMS_PER_CLIENT)]
+    refused = opened("10.0.0.1")
+    assert (refused.status_code, "poll" in refused.json["error"]) == (503, True), "nobody alone has them all"
+    others = [opened("10.0.0.2") for _ in range(MAX_STREAMS - MAX_STREAMS_PER_CLIENT)]
+    assert {stream.status_code for stream in mine + others} == {200}
+    assert opened("10.0.0.3").status_code == 503
+    for stream in mine + others:
         stream.close()
-    reopened = client.get("/api/events", headers=STREAM, buffered=False)
+    reopened = opened("10.0.0.1")
     assert reopened.status_code == 200
     reopened.close()
+
+
+def test_who_looks_at_scenes_does_not_starve_all_others(client, done, monkeypatch):
+    drawing, let_go = threading.Event(), threading.Event()
+
+    def slowly(*_):
+        drawing.set()
+        assert let_go.wait(60)
+        raise NoJobError("never drawn")
+
+    monkeypatch.setattr("flashworld.jobs.looking._drawn", slowly)
+    monkeypatch.setattr("flashworld.jobs.looking._TURNS", Turns(at_once=1, waiting=1, seconds=0.1))
+    url = f"/api/jobs/{done['id']}/frames/0.png"
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(client.get, url)
+        assert drawing.wait(60)
+        refused = [answer.result(60) for answer in [pool.submit(client.get, url) for _ in range(4)]]
+        let_go.set()
+        assert first.result(60).status_code == 404
+    for answer in refused:
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "busy" in answer.json["error"] or "too much" in answer.json["error"]
+
+
+def test_more_cameras_than_a_path_may_have_are_refused_before_they_cost_time(client):
+    frame = {"transform_matrix": np.eye(4).tolist()}
+    many = {"w": 10, "h": 10, "fl_x": 1, "frames": [frame] * 12_000}
+    lines = [f"{index} 1 0 0 0 0 0 0 1 {index}.png\n" for index in range(1, 30_000)]
+    form = {
+        "cameras": (io.BytesIO(b"1 PINHOLE 10 10 1 1 5 5"), "a"),
+        "images": (io.BytesIO("\n".join(lines).encode()), "b"),
+    }
+    began = time.monotonic()
+    for answer in (client.post("/api/paths/import", json=many), client.post("/api/paths/import", data=form)):
+        assert answer.status_code == 400
+        assert "1024" in answer.json["error"]
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field"),
+    [
+        ("post", "/api/paths/template", "template"),
+        ("patch", "/api/jobs/x", "name"),
+        ("form", "/api/paths/import", "images"),
+    ],
+)
+def test_a_body_is_no_larger_than_its_purpose(client, method, path, field):
+    if method == "form":
+        answer = client.post(path, data={field: (io.BytesIO(bytes(17_000_000)), field)})
+    else:
+        answer = getattr(client, method)(path, json={field: "x" * 2_000_000})
+    assert answer.status_code == 413
+    assert answer.json["error"]
 
 
 def test_templates_are_the_cores(client):

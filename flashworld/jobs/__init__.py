@@ -2,6 +2,7 @@
 
 from flashworld.jobs.job import (
     Amounts,
+    BusyError,
     Job,
     JobError,
     JobProgress,
@@ -16,6 +17,7 @@ from flashworld.jobs.workshop import Workshop
 
 __all__ = [
     "Amounts",
+    "BusyError",
     "Job",
     "JobError",
     "JobProgress",

@@ -34,6 +34,10 @@ class NoRoomError(JobError):
     """The disk does not take what has to be kept."""
 
 
+class BusyError(JobError):
+    """Too many ask for the same heavy thing at this moment."""
+
+
 class QueueFullError(JobError):
     """No more jobs are taken at present. `mine` tells that this client alone has too many waiting."""
 

@@ -2,15 +2,16 @@
 
 import io
 import logging
-import threading
 from pathlib import Path
 
 from PIL import Image
 
 from flashworld import formats
+from flashworld.cameras import Cameras
 from flashworld.errors import FormatError
 from flashworld.generation import path_of
 from flashworld.jobs.job import NoJobError
+from flashworld.jobs.turns import Turns
 from flashworld.rendering import render
 from flashworld.request import SceneRequest
 
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 MAX_SIDE = 1280
 """Of a picture. That of a narrow path, drawn wide, could have a hundred megapixels."""
 
-_ONE_AT_A_TIME = threading.Lock()
+_TURNS = Turns(at_once=1, waiting=4, seconds=10.0)
 """A scene is read and drawn in a thread that answers; several would starve all other answers."""
 
 
@@ -30,20 +31,24 @@ def see(scene: Path, request: SceneRequest, frame: int, width: int | None) -> by
 
     Raises:
         NoJobError: The path has no such frame, or the file is damaged.
+        BusyError: Too many want to see something at once.
     """
     if not 0 <= frame < request.frames:
         raise NoJobError(f"There is no frame {frame}; they are counted from 0 to {request.frames - 1}.")
     width = min(width or request.width, MAX_SIDE * request.width // max(request.width, request.height))
     height = max(1, round(request.height * width / request.width))
-    with _ONE_AT_A_TIME:
-        try:
-            unit = float(formats.provenance_of(scene)["unit"])
-            gaussians = formats.load(scene)
-        except FormatError:  # its text names the place, which is nobody's business
-            log.exception("A scene could not be read.")
-            raise NoJobError("The scene's file is damaged, or gone by now.") from None
-        camera = path_of(request)[frame : frame + 1]
-        view = render(gaussians, camera, height, width, near=0.01 * unit, far=1000 * unit)
+    with _TURNS.turn():
+        return _drawn(scene, path_of(request)[frame : frame + 1], height, width)
+
+
+def _drawn(scene: Path, camera: Cameras, height: int, width: int) -> bytes:
+    try:
+        unit = float(formats.provenance_of(scene)["unit"])
+        gaussians = formats.load(scene)
+    except FormatError:  # its text names the place, which is nobody's business
+        log.exception("A scene could not be read.")
+        raise NoJobError("The scene's file is damaged, or gone by now.") from None
+    view = render(gaussians, camera, height, width, near=0.01 * unit, far=1000 * unit)
     picture = io.BytesIO()
     Image.fromarray(formats.to_uint8(view.colour[0])).save(picture, format="PNG")
     return picture.getvalue()

@@ -8,13 +8,16 @@ from flask import Flask, json, jsonify
 from werkzeug.exceptions import HTTPException
 
 from flashworld.errors import FlashWorldError, RequestError
-from flashworld.jobs import JobError, NoJobError, NoRoomError, NotNowError, QueueFullError
+from flashworld.jobs import BusyError, JobError, NoJobError, NoRoomError, NotNowError, QueueFullError
 from flashworld.jobs.job import JobStatus
 from flashworld.jobs.news import Message
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 30
+"""When a place in the queue may be free."""
+SOON_SECONDS = 5
+"""When a moment of much to do may be over."""
 
 
 def job_json(status: JobStatus) -> dict[str, Any]:
@@ -101,6 +104,8 @@ def _status_of(error: FlashWorldError) -> tuple[int, dict[str, str]]:
         return 409, {}
     if isinstance(error, NoRoomError):
         return 503, {}
+    if isinstance(error, BusyError):
+        return 503, {"Retry-After": str(SOON_SECONDS)}
     if isinstance(error, QueueFullError):
         return (429 if error.mine else 503), {"Retry-After": str(RETRY_SECONDS)}
     assert not isinstance(error, JobError)

@@ -1,26 +1,31 @@
 """What a request to the studio carries, read within bounds."""
 
-from threading import BoundedSemaphore
 from typing import Any
 
 from flask import request
 
 from flashworld.apps.studio.answers import refuse
 from flashworld.jobs import Job, Workshop
+from flashworld.jobs.turns import Turns
 from flashworld.request import SceneRequest, parse_request
-from flashworld.request.parsing import read_json
+from flashworld.request.parsing import MAX_REQUEST_BYTES, read_json
 
-_AT_ONCE = BoundedSemaphore(2)
-"""Bodies that are read at the same time. While it is checked, a picture can take hundreds of megabytes."""
+READING = Turns(at_once=2, waiting=46, seconds=10.0)
+"""Who reads a body or a picture. While it is checked, a picture can take hundreds of megabytes."""
 
 
-def json_object() -> dict[str, Any]:
-    """The JSON object in the body, whatever its content type.
+SMALL_BODY = 1_000_000
+"""Bytes of a body that holds no picture, such as a name or a wish."""
+
+
+def json_object(most: int = MAX_REQUEST_BYTES) -> dict[str, Any]:
+    """The JSON object in the body, of at most so many bytes, whatever its content type.
 
     Raises:
         RequestError: It is something else.
     """
-    with _AT_ONCE:
+    request.max_content_length = most
+    with READING.turn():
         fields = read_json(request.get_data(cache=False))
     if not isinstance(fields, dict):
         raise refuse("the body must be a JSON object")
@@ -29,7 +34,7 @@ def json_object() -> dict[str, Any]:
 
 def scene_request(fields: dict[str, Any]) -> SceneRequest:
     """The request for a scene among the fields of a body; raises like `parse_request`."""
-    with _AT_ONCE:
+    with READING.turn():
         return parse_request(fields)
 
 

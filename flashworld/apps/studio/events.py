@@ -1,8 +1,9 @@
 """Server-sent events: what changes, told while it happens. Who cannot have a stream asks `GET /api/jobs` instead."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from threading import BoundedSemaphore
+from threading import Lock
 
 from flask import Blueprint, Response, abort, request
 
@@ -13,14 +14,37 @@ from flashworld.jobs.news import Listener, Message
 HEARTBEAT_SECONDS = 15.0
 LOOK_SECONDS = 1.0
 """How often a stream looks whether anyone is still there."""
-MAX_STREAMS = 32
-"""Open at once. Each holds a thread of the server's, which has as many again for answers."""
+MAX_STREAMS = 48
+"""Open at once. Each holds a thread of the server's, which has others for answers."""
+MAX_STREAMS_PER_CLIENT = 32
+"""So that nobody alone can have them all."""
+
+
+class Seats:
+    """Who has streams open, counted by address."""
+
+    def __init__(self):
+        self._taken: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def take(self, client: str) -> bool:
+        """Count one more stream of a client's, unless there are too many."""
+        with self._lock:
+            if self._taken.total() >= MAX_STREAMS or self._taken[client] >= MAX_STREAMS_PER_CLIENT:
+                return False
+            self._taken[client] += 1
+            return True
+
+    def leave(self, client: str) -> None:
+        """Count one less."""
+        with self._lock:
+            self._taken -= Counter([client])
 
 
 def blueprint(workshop: Workshop) -> Blueprint:
     """The routes."""
     routes = Blueprint("events", __name__)
-    free = BoundedSemaphore(MAX_STREAMS)
+    seats = Seats()
 
     @routes.get("/api/events")
     def all_jobs() -> Response:
@@ -30,7 +54,7 @@ def blueprint(workshop: Workshop) -> Blueprint:
             queue = Message("queue", (waiting, len(active) - len(waiting)))
             return [*(Message("job", status) for status in active), queue]
 
-        return _stream(workshop, free, first, lambda _: True, lambda _: False)
+        return _stream(workshop, seats, first, lambda _: True, lambda _: False)
 
     @routes.get("/api/jobs/<job_id>/events")
     def one_job(job_id: str) -> Response:
@@ -47,14 +71,14 @@ def blueprint(workshop: Workshop) -> Blueprint:
         def first() -> list[Message]:
             return [Message("job", status) for status in workshop.status([workshop.job(job_id)])]
 
-        return _stream(workshop, free, first, of_it, ends)
+        return _stream(workshop, seats, first, of_it, ends)
 
     return routes
 
 
 def _stream(
     workshop: Workshop,
-    free: BoundedSemaphore,
+    seats: Seats,
     first: Callable[[], list[Message]],
     wanted: Callable[[Message], bool],
     ends: Callable[[Message], bool],
@@ -63,13 +87,14 @@ def _stream(
     # Only who asks for a stream gets one: a program that reads answers to their end would wait for ever.
     if "text/event-stream" not in request.headers.get("Accept", ""):
         abort(406, "This is a stream of events: ask for it with 'Accept: text/event-stream', or poll /api/jobs.")
-    if not free.acquire(blocking=False):
+    client = request.remote_addr or ""
+    if not seats.take(client):
         abort(503, "Too many streams are open: poll /api/jobs instead.")
     listener = workshop.listen()
 
     def leave() -> None:
         workshop.leave(listener)
-        free.release()
+        seats.leave(client)
 
     gone = request.environ.get("waitress.client_disconnected", lambda: False)
     try:

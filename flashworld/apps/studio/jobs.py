@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request, send_file
+from flask import Blueprint, Response, jsonify, request
 
 from flashworld.apps.studio import bodies
 from flashworld.apps.studio.answers import job_json
+from flashworld.apps.studio.sending import send
 from flashworld.jobs import Job, Workshop
 from flashworld.jobs.looking import MAX_SIDE
 from flashworld.jobs.shelf import FILES
@@ -46,7 +47,7 @@ def blueprint(workshop: Workshop) -> Blueprint:
 
     @routes.patch("/<job_id>")
     def rename(job_id: str) -> Response:
-        return jsonify(told(workshop.rename(job_id, bodies.text_field(bodies.json_object(), "name"))))
+        return jsonify(told(workshop.rename(job_id, bodies.text_field(bodies.json_object(bodies.SMALL_BODY), "name"))))
 
     @routes.delete("/<job_id>")
     def delete(job_id: str) -> Response:
@@ -62,18 +63,17 @@ def blueprint(workshop: Workshop) -> Blueprint:
 
     @routes.get("/<job_id>/request")
     def as_asked(job_id: str) -> Response:
-        return Response(workshop.request(job_id), mimetype="application/json")
+        return send(workshop.request_file(job_id), "application/json")
 
     @routes.get("/<job_id>/files/<kind>")
     def file(job_id: str, kind: str) -> Response:
         path = workshop.file(job_id, kind)
         name = file_name(workshop.job(job_id).name) + path.suffix
-        inline = request.args.get("inline") == "1"
-        return send_file(path, MIME[kind], as_attachment=not inline, download_name=name, max_age=0)
+        return send(path, MIME[kind], None if request.args.get("inline") == "1" else name)
 
     @routes.get("/<job_id>/previews/<int:step>")
     def preview(job_id: str, step: int) -> Response:
-        return send_file(workshop.preview(job_id, step), MIME["spz"], max_age=0)
+        return send(workshop.preview(job_id, step), MIME["spz"])
 
     @routes.get("/<job_id>/frames/<int:index>.png")
     def frame(job_id: str, index: int) -> Response:

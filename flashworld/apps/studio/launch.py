@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -67,6 +68,7 @@ def _run(options: dict[str, Any]) -> None:
     from flashworld.apps.studio.settings import Settings
     from flashworld.jobs import Limits, Workshop
 
+    origins = _origins(options["cors"])
     click.echo("Starting; this takes a few seconds …")
     makers = _makers(options)
     limits = Limits(keep_seconds=options["keep_days"] * 86400, keep_bytes=int(options["keep_gb"] * 1e9))
@@ -74,7 +76,7 @@ def _run(options: dict[str, Any]) -> None:
     workshop = Workshop(options["cache_dir"] or Path.home() / ".flashworld" / "studio", makers, limits)
     own_name = socket.gethostname().lower()
     names = (options["host"].lower(), own_name, f"{own_name}.local")
-    settings = Settings(options["token"] or None, tuple(options["cors"]), names)
+    settings = Settings(options["token"] or None, origins, names)
 
     def ready(port: int) -> None:
         workshop.start()  # not before there is a port: a start that fails must interrupt nobody's job
@@ -87,6 +89,18 @@ def _run(options: dict[str, Any]) -> None:
     if not all_ended:
         sys.stdout.flush()
         os._exit(0)  # Python's own end would take down the libraries below a worker that still computes
+
+
+def _origins(given: tuple[str, ...]) -> tuple[str, ...]:
+    """The origins of `--cors`, each as a browser states it."""
+    for origin in given:
+        if origin != "*" and not re.fullmatch(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", origin):
+            raise click.BadParameter(
+                f"{origin!r} is no origin: give a scheme and a name in small letters, and a port if it has one, with "
+                "nothing behind, such as https://example.org:8080; or * for all.",
+                param_hint="--cors",
+            )
+    return given
 
 
 def _makers(options: dict[str, Any]) -> "list[Maker]":

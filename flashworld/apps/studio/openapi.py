@@ -16,11 +16,12 @@ WORDS = {
     413: "The body is too large.",
     416: "The file has no such range.",
     429: "Too many of this client's jobs wait.",
-    503: "The queue, the disk or the number of streams is full.",
+    503: "The queue, the disk or the number of streams is full, or the server is too busy at this moment.",
 }
 EVERYWHERE = (401, 403)
-BODY = (400, 413)
+BODY = (400, 413, 503)
 BINARY = "application/octet-stream"
+FORM = "multipart/form-data"
 
 
 def describe(version: str) -> dict[str, Any]:
@@ -46,29 +47,38 @@ def describe(version: str) -> dict[str, Any]:
 def _operation(
     name: str,
     summary: str,
-    answer: Schema | str | None,
+    answer: Schema | str,
     *faults: int,
     status: int = 200,
-    body: str | None = None,
+    body: dict[str, Any] | None = None,
     query: dict[str, Schema] | None = None,
     path: dict[str, Schema] | None = None,
 ) -> dict[str, Any]:
-    """One operation. `answer` is a schema of JSON, or another media type, or None for the published preflight."""
+    """One operation. `answer` is a schema of JSON or another media type, `body` the content by media type."""
     described: dict[str, Any] = {"operationId": name, "summary": summary}
     parameters = [_parameter(key, "path", schema) for key, schema in (path or {}).items()]
     parameters += [_parameter(key, "query", schema) for key, schema in (query or {}).items()]
     if parameters:
         described["parameters"] = parameters
     if body is not None:
-        schema = {} if body == BINARY else {"schema": ref(body)}
-        media = BINARY if body == BINARY else "application/json"
-        described["requestBody"] = {"required": True, "content": {media: schema}}
+        described["requestBody"] = {"required": True, "content": body}
     content = {answer: {}} if isinstance(answer, str) else {"application/json": {"schema": answer}}
     responses: dict[str, Any] = {str(status): {"description": summary, "content": content}}
     for code in sorted({*faults, *EVERYWHERE, *(BODY if body else ())}):
         words = {"application/json": {"schema": ref("Error")}}
         responses[str(code)] = {"description": WORDS[code], "content": words}
     return described | {"responses": responses}
+
+
+def _json(schema: str) -> dict[str, Any]:
+    """A body of JSON."""
+    return {"application/json": {"schema": ref(schema)}}
+
+
+def _in_ranges(operation: dict[str, Any]) -> dict[str, Any]:
+    """The same operation, a range of whose answer may be asked for."""
+    part = {"description": "The range that was asked for", "content": {"*/*": {}}}
+    return operation | {"responses": operation["responses"] | {"206": part}}
 
 
 def _parameter(name: str, where: str, schema: Schema) -> dict[str, Any]:
@@ -85,14 +95,17 @@ JOB_ID = {"job_id": TEXT | {"minLength": 1}}
 def _jobs() -> dict[str, Any]:
     job = ref("Job")
     pages = {"limit": _whole(1, 200), "before": _whole(0, 2**62)}
+    asked = _in_ranges(_operation("request", "What was asked for", ref("SceneRequest"), 404, 416, path=JOB_ID))
     return {
         "/api/jobs": {
-            "post": _operation("submit", "Put a request into the queue", job, 429, 503, status=202, body="Submission"),
+            "post": _operation(
+                "submit", "Put a request into the queue", job, 429, 503, status=202, body=_json("Submission")
+            ),
             "get": _operation("jobs", "Queue and history, newest first", ref("Jobs"), 400, query=pages),
         },
         "/api/jobs/{job_id}": {
             "get": _operation("job", "One job", job, 404, path=JOB_ID),
-            "patch": _operation("rename", "Call a job something else", job, 404, path=JOB_ID, body="Renaming"),
+            "patch": _operation("rename", "Call a job something else", job, 404, path=JOB_ID, body=_json("Renaming")),
             "delete": _operation(
                 "delete", "Remove a job that does not run, and its files", ref("Deleted"), 404, 409, path=JOB_ID
             ),
@@ -105,9 +118,7 @@ def _jobs() -> dict[str, Any]:
                 "requeue", "Let a job that did not complete wait again", job, 404, 409, 429, 503, path=JOB_ID
             )
         },
-        "/api/jobs/{job_id}/request": {
-            "get": _operation("request", "What was asked for", ref("SceneRequest"), 404, path=JOB_ID)
-        },
+        "/api/jobs/{job_id}/request": {"get": asked},
         "/api/jobs/{job_id}/events": {
             "get": _operation(
                 "job_events", "A job's changes until it is finished", "text/event-stream", 404, 406, 503, path=JOB_ID
@@ -120,13 +131,9 @@ def _jobs() -> dict[str, Any]:
 def _files() -> dict[str, Any]:
     kind = JOB_ID | {"kind": {"enum": list(FILES)}}
     step = JOB_ID | {"step": _whole(0, 2**31)}
-    file = _operation(
-        "file", "A file of the result", "*/*", 404, 416, path=kind, query={"inline": {"enum": ["0", "1"]}}
-    )
-    preview = _operation("preview", "The world after a step, lightened (SPZ)", BINARY, 404, 416, path=step)
-    for operation in (file, preview):
-        whole = operation["responses"]["200"]
-        operation["responses"]["206"] = whole | {"description": "The range that was asked for"}
+    inline = {"inline": {"enum": ["0", "1"]}}
+    file = _in_ranges(_operation("file", "A file of the result", "*/*", 404, 416, path=kind, query=inline))
+    preview = _in_ranges(_operation("preview", "The world after a step, lightened (SPZ)", BINARY, 404, 416, path=step))
     index = JOB_ID | {"index": _whole(0, 2**31)}
     frame = _operation(
         "frame",
@@ -134,6 +141,7 @@ def _files() -> dict[str, Any]:
         "image/png",
         400,
         404,
+        503,
         path=index,
         query={"width": _whole(16, 1280)},
     )
@@ -150,16 +158,24 @@ def _paths() -> dict[str, Any]:
     return {
         "/api/templates": {"get": _operation("templates", "Ready camera movements", ref("Templates"))},
         "/api/paths/template": {
-            "post": _operation("template", "The path of a movement", ref("Cameras"), body="TemplateWish")
+            "post": _operation("template", "The path of a movement", ref("Cameras"), body=_json("TemplateWish"))
         },
         "/api/paths/check": {
-            "post": _operation("check", "A path as the model sees it, with warnings", ref("Checked"), body="Path")
+            "post": _operation(
+                "check", "A path as the model sees it, with warnings", ref("Checked"), body=_json("Path")
+            )
         },
         "/api/paths/import": {
-            "post": _operation("import", "The path in a file", ref("Imported"), body=BINARY, query=size)
+            "post": _operation(
+                "import",
+                "The path in a file, or in COLMAP's two",
+                ref("Imported"),
+                body={BINARY: {}, FORM: {"schema": ref("ColmapFiles")}},
+                query=size,
+            )
         },
         "/api/paths/export": {
-            "post": _operation("export", "A path as a file", "*/*", body="Path", query=formats),
+            "post": _operation("export", "A path as a file", "*/*", body=_json("Path"), query=formats),
         },
     }
 
@@ -179,12 +195,14 @@ def _published() -> dict[str, Any]:
         "/generate": {
             "post": _operation(
                 "generate", "Put a request into the queue (published form)", ref("PublishedAccepted"), 429, 503,
-                status=202, body="Submission",
+                status=202, body=_json("Submission"),
             )
         },
         "/task/{task_id}": {"get": _operation("task", "How a task stands", ref("PublishedTask"), 404, path=task_id)},
         "/status": {"get": _operation("status", "How the queue stands", ref("PublishedStatus"))},
-        "/download/{file_id}": {"get": _operation("download", "The PLY file", BINARY, 404, 416, path=file_id)},
+        "/download/{file_id}": {
+            "get": _in_ranges(_operation("download", "The PLY file", BINARY, 404, 416, path=file_id))
+        },
         "/delete/{file_id}": {
             "delete": _operation("delete_file", deleted, ref("PublishedDeleted"), path=file_id),
             "post": _operation("post_delete_file", deleted, ref("PublishedDeleted"), path=file_id),

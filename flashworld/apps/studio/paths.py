@@ -4,6 +4,7 @@ import io
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,14 @@ def blueprint() -> Blueprint:
 
     @routes.post("/paths/template")
     def from_template() -> Response:
-        cameras, size = _from_template(bodies.json_object())
+        cameras, size = _from_template(bodies.json_object(bodies.SMALL_BODY))
         return jsonify(cameras=views_of(cameras, *size))
 
     @routes.post("/paths/check")
     def check() -> Response:
         scene = _path_request(bodies.json_object())
-        path = path_of(scene)
+        with bodies.READING.turn():  # its picture, if there is one, is decoded for its size
+            path = path_of(scene)
         warnings = [
             {"kind": warning.kind, "frames": list(warning.frames), "message": warning.message}
             for warning in judge(path, scene.image_index)
@@ -75,9 +77,10 @@ def blueprint() -> Blueprint:
             bodies.whole_number(name, usual, 64, 1280) or usual
             for name, usual in zip(("height", "width"), USUAL_SIZE, strict=True)
         )
-        if request.mimetype == "multipart/form-data":
-            return jsonify(_from_files(_colmap_fields(), height, width))
-        return jsonify(_imported(request.get_data(cache=False), height, width))
+        with bodies.READING.turn():
+            if request.mimetype == "multipart/form-data":
+                return jsonify(_from_files(_colmap_fields(), height, width))
+            return jsonify(_imported(request.get_data(cache=False), height, width))
 
     @routes.post("/paths/export")
     def export() -> Response:
@@ -149,6 +152,8 @@ def _imported(data: bytes, height: int, width: int) -> dict[str, Any]:
         fields = read_json(data)
         if isinstance(fields, dict) and {"request", "resolution"} & set(fields):
             return _of_request(read_record(data).request)
+        frames = fields.get("frames") if isinstance(fields, dict) else None
+        _check_count(frames if isinstance(frames, list) else [])
         files = {"path.json": data}
     return _from_files(files, height, width)
 
@@ -161,14 +166,22 @@ def _from_files(files: dict[str, bytes], height: int, width: int) -> dict[str, A
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
         cameras = read_path(Path(folder) / next(iter(files)), target=(height, width))
+    _check_count(cameras)
     return {
         "cameras": views_of(cameras, height, width),
         "resolution": [min(len(cameras), MAX_FRAMES), height, width],
     }
 
 
+def _check_count(cameras: Sized) -> None:
+    """Refuse more cameras than a request may have, before each of them costs time."""
+    if len(cameras) > MAX_CAMERAS:
+        raise refuse(f"the file has {len(cameras)} cameras; a path has at most {MAX_CAMERAS}")
+
+
 def _colmap_fields() -> dict[str, bytes]:
     """COLMAP's two text files as the fields of a form, read within bounds."""
+    request.max_content_length = 2 * MAX_PATH_BYTES
     if missing := [name for name in ("images", "cameras") if name not in request.files]:
         raise refuse(f"the form has no {missing[0]}; COLMAP's cameras.txt and images.txt are needed")
     return {f"{name}.txt": request.files[name].read(MAX_PATH_BYTES + 1) for name in ("images", "cameras")}

@@ -8,9 +8,10 @@ that are missing) is a 400; pages of other origins are let in only with `--cors`
 import time
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, send_file
+from flask import Blueprint, Response, jsonify
 
 from flashworld.apps.studio import bodies
+from flashworld.apps.studio.sending import send
 from flashworld.errors import RequestError
 from flashworld.jobs import Job, NoJobError, NotNowError, QueueFullError, Workshop
 
@@ -64,7 +65,7 @@ def blueprint(workshop: Workshop) -> Blueprint:
             path = workshop.file(file_id, "ply")
         except NoJobError:
             return jsonify(error="File not found"), 404
-        return send_file(path, "application/octet-stream", as_attachment=True, download_name=f"{file_id}.ply")
+        return send(path, "application/octet-stream", f"{file_id}.ply")
 
     @routes.route("/delete/<file_id>", methods=["DELETE", "POST"], provide_automatic_options=False)
     def delete(file_id: str) -> Response:

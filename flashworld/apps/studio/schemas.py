@@ -56,9 +56,22 @@ def all_schemas() -> dict[str, Schema]:
             cameras=listed(ref("Camera")),
             warnings=listed(whole_object(kind=TEXT, frames=listed(WHOLE), message=TEXT)),
         ),
+        "ColmapFiles": {
+            "type": "object",
+            "description": "COLMAP's images.txt and cameras.txt.",
+            "properties": {name: {"type": "string", "format": "binary"} for name in ("images", "cameras")},
+            "required": ["images", "cameras"],
+        },
         "Imported": {
             "type": "object",
-            "properties": {"cameras": listed(ref("Camera")), "resolution": listed(WHOLE)},
+            "properties": {
+                "cameras": listed(ref("Camera")),
+                "resolution": listed(WHOLE),
+                "image_index": WHOLE,
+                "text_prompt": TEXT,
+                "seed": maybe(WHOLE),
+                "has_image": FLAG,
+            },
             "required": ["cameras", "resolution"],
         },
         **_published(),

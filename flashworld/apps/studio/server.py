@@ -8,11 +8,12 @@ from flask import Flask
 from waitress.server import create_server
 
 from flashworld.apps.studio.events import MAX_STREAMS
+from flashworld.apps.studio.watchman import Watchman
 from flashworld.errors import BackendError
 from flashworld.request.parsing import MAX_REQUEST_BYTES
 
-ANSWER_THREADS = 32
-"""For answers, beside one for each stream of events."""
+ANSWER_THREADS = 64
+"""For answers, beside one for each stream of events; more than may wait in all `Turns` together."""
 
 
 def serve(app: Flask, host: str, port: int, ready: Callable[[int], Any], ending: Callable[[], Any]) -> None:
@@ -28,9 +29,11 @@ def serve(app: Flask, host: str, port: int, ready: Callable[[int], Any], ending:
     Raises:
         BackendError: The port cannot be had.
     """
+    dispatchers: dict[int, Any] = {}
     try:
         server = create_server(
             app,
+            dispatchers,
             host=host,
             port=port,
             threads=ANSWER_THREADS + MAX_STREAMS,
@@ -58,4 +61,7 @@ def serve(app: Flask, host: str, port: int, ready: Callable[[int], Any], ending:
         signal.signal(asked, end)
     # Pyright sees the union of what listens on one address and on several; the latter, for a name, has no one port.
     ready(getattr(server, "effective_port", port))
+    watchman = Watchman(dispatchers)
+    watchman.start()
     server.run()
+    watchman.stop()
