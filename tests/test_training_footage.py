@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from flashworld.apps.cli import flashworld
 from flashworld.cameras import normalise
 from flashworld.cameras.files import read_path, read_pictured, write_path
 from flashworld.errors import FormatError
@@ -20,11 +22,13 @@ from flashworld.training.data import Sight
 from flashworld.training.footage import Footage, footage, stretch
 from flashworld.training.measures import relative_error
 from flashworld.training.pupil import Pupil
-from flashworld.training.recipes import tiny_smoke
+from flashworld.training.recipes import RECIPES, tiny_smoke
+from flashworld.training.run import STAGES
 from flashworld.training.scenes import SceneBatch, gaussians_of, known, predict
 from flashworld.training.worlds import cast, make_world
 from flashworld.training.worlds.files import write_world
 from flashworld.training.worlds.seeds import Draw
+from flashworld.weights import load
 
 SIGHT = Sight(64, 96, num_views=3, num_extra=1)
 
@@ -166,3 +170,24 @@ def test_both_stages_of_scenes_learn_from_real_pictures(real: SceneBatch):
         gradients = [p.grad for p in pupil.parameters() if p.grad is not None]
         assert gradients
         assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+def short(stage):
+    """Two steps of two samples."""
+    return replace(stage, plan=replace(stage.plan, samples=4, batch=2, log_every=1), window=2, renew=2, held_out=1)
+
+
+@pytest.mark.slow
+def test_a_folder_of_worlds_trains_every_stage(capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """From the folder that `flashworld worlds` writes to a model, without anybody knowing a distance."""
+    torch.set_num_threads(1)
+    recipe = replace(tiny_smoke(), sight=SIGHT, statistics=1)
+    stages = {name: short(getattr(recipe, name)) for name in STAGES}
+    monkeypatch.setitem(RECIPES, "short", lambda: replace(recipe, **stages))
+    words = ["train", "short", "--data", str(capture), "--output", str(tmp_path), "--device", "cpu"]
+    ran = CliRunner().invoke(flashworld, words, catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    logged = [json.loads(line)["values"] for line in (tmp_path / "lift/log.jsonl").read_text().splitlines()]
+    assert [values["log_distance"] for values in logged if "loss" in values] == [0, 0]
+    assert "abs_rel" not in logged[-1]
+    assert load(tmp_path / "model").trained

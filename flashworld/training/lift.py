@@ -114,11 +114,11 @@ def _score(pupil: Pupil, truth: SceneBatch) -> tuple[dict[str, float], Image.Ima
     scenes = gaussians_of(pupil, found, truth.cameras)
     pictures = render_batch(scenes, truth.cameras, *truth.rgb.shape[-2:])
     far = picture_of_distances(distances(scenes, truth))
-    values = {
-        "input_psnr": psnr(pictures, truth.rgb).mean().item(),
-        "abs_rel": relative_error(far, truth.distance, SKY_DISTANCE).item(),
-        "abs_rel_constant": relative_error(torch.full_like(far, USUAL_DISTANCE), truth.distance, SKY_DISTANCE).item(),
-    }
+    values = {"input_psnr": psnr(pictures, truth.rgb).mean().item()}
+    if truth.distance.any():
+        usual = torch.full_like(far, USUAL_DISTANCE)
+        values["abs_rel"] = relative_error(far, truth.distance, SKY_DISTANCE).item()
+        values["abs_rel_constant"] = relative_error(usual, truth.distance, SKY_DISTANCE).item()
     rows = [truth.rgb[:8, 0], pictures[:8, 0], _shades(truth.distance[:8, 0]), _shades(far[:8, 0])]
     return values, sheet(rows)
 

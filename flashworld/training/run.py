@@ -14,6 +14,7 @@ from flashworld.training import autoencoder, distil, dual, lift
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_result, write_result
 from flashworld.training.data import SeenWorld, Sight, background, cast_together, in_order
+from flashworld.training.footage import footage
 from flashworld.training.pupil import Pupil, load_tensors, with_latent_scale
 from flashworld.training.recipes import Recipe
 from flashworld.training.scenes import SceneBatch
@@ -39,6 +40,8 @@ class Place:
     deadline: float
     """In seconds of `time.monotonic`."""
     listen: Listen
+    data: Path | None = None
+    """Scenes of real pictures, see `footage`; without it, worlds are made."""
 
 
 def run(
@@ -51,15 +54,18 @@ def run(
     processes: int,
     listen: Listen,
     only: str | None = None,
+    data: Path | None = None,
 ) -> bool:
     """Train until all is done or time is up; returns whether all is done. `only` names a single stage to train.
+
+    It learns from made worlds, or from the scenes of the folder `data`.
 
     Each stage has a folder with its checkpoint, log and sheets, and what it hands on: `weights.json` and shards. With
     `resume`, finished stages are kept and an unfinished one is continued. The model comes in the folder `model`.
     """
     deadline = float("inf") if minutes is None else monotonic() + 60 * minutes
     with background(processes) as executor:
-        place = Place(output, device, executor, deadline, listen)
+        place = Place(output, device, executor, deadline, listen, data)
         done = all(stage(recipe, place, resume) for name, stage in STAGES.items() if only in (None, name))
         if done and only in (None, *MAKERS):
             write_model(recipe, place, only or MAKERS[-1])
@@ -74,6 +80,8 @@ def worlds(sight: Sight, place: Place, stage: int) -> Callable[[int], Iterator[S
 
     def beginning_at(first: int) -> Iterator[SeenWorld]:
         number = stage * DRAWN + first
+        if place.data is not None:
+            return in_order(footage(place.data, sight)[0], number, place.executor, AHEAD)
         if place.device.type != "cuda":
             return in_order(partial(training_world, sight), number, place.executor, AHEAD)
         made = in_order(partial(unseen_training_world, sight), number, place.executor, AHEAD)
@@ -93,7 +101,9 @@ def unseen_training_world(sight: Sight, index: int) -> World:
 
 
 def held_out(sight: Sight, place: Place, num: int) -> list[SeenWorld]:
-    """Worlds that no recipe draws, for scores."""
+    """Worlds that no recipe draws, for scores; or scenes that are not learned from."""
+    if place.data is not None:
+        return list(place.executor.map(footage(place.data, sight)[1], range(num)))
     return list(place.executor.map(sight, [held_out_seed(index) for index in range(num)]))
 
 

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 @click.option(
     "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for all that comes of it."
 )
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Folder of real scenes to learn from: a folder each, pictures with nerfstudio's or COLMAP's cameras. "
+    "[default: worlds made on the way]",
+)
 @click.option("--resume", is_flag=True, help="Go on with what is in the folder, to the same result.")
 @click.option(
     "--stage", metavar="NAME", help="Train this stage alone: autoencoder, lift, dual or distil. [default: all]"
@@ -32,13 +38,14 @@ if TYPE_CHECKING:
 def command(
     recipe: str,
     output: Path,
+    data: Path | None,
     resume: bool,
     stage: str | None,
     minutes: float | None,
     device: str | None,
     processes: int,
 ) -> None:
-    """Train the model of RECIPE (tiny or tiny-smoke) on worlds made on the way.
+    """Train the model of RECIPE (tiny or tiny-smoke) on worlds made on the way, or on a folder of real scenes.
 
     Every stage writes its checkpoint, log.jsonl and contact sheets to a folder of its own in OUTPUT.
     """
@@ -59,6 +66,7 @@ def command(
         processes=processes,
         listen=_show,
         only=stage,
+        data=data,
     )
     click.echo(f"Done; what came of it is in {output}." if done else "Time is up; --resume goes on from here.")
 
