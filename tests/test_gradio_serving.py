@@ -9,16 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 import torch
 from space import PATH, SMALL
+from starlette.requests import Request as StarletteRequest
 
 from flashworld import load_model
 from flashworld.apps.gradio import serving
 from flashworld.apps.gradio.order import Maker, Order, take_order
 from flashworld.apps.gradio.serving import Finished, Ready, Service, Waiting, serve
 from flashworld.apps.gradio.shelf import Shelf, Visitor
-from flashworld.apps.gradio.visits import Gone, until, while_awaited
+from flashworld.apps.gradio.visits import Gone, until, visitor_of, while_awaited
 from flashworld.apps.gradio.work import Told, work_on
 from flashworld.errors import Cancelled
 from flashworld.events import Progress
@@ -161,3 +163,24 @@ def test_a_call_that_is_cancelled_gives_the_scene_up(model: Model, tmp_path: Pat
     asyncio.run(whole())
     assert not list((tmp_path / "results").iterdir())
     assert service.turn.acquire(blocking=False)
+
+
+@pytest.mark.parametrize(
+    ("on_a_space", "forwarded", "address"),
+    [
+        (False, None, "10.0.0.9"),
+        (False, "1.2.3.4", "10.0.0.9"),  # anybody may write this
+        (True, "1.2.3.4, 5.6.7.8", "5.6.7.8"),  # what the proxy adds comes last
+        (True, None, "10.0.0.9"),
+    ],
+)
+def test_an_address_is_believed_from_who_knows_it(
+    monkeypatch: pytest.MonkeyPatch, on_a_space: bool, forwarded: str | None, address: str
+):
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    if on_a_space:
+        monkeypatch.setenv("SPACE_ID", "someone/FlashWorld")
+    headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
+    inner = StarletteRequest({"type": "http", "headers": headers, "client": ("10.0.0.9", 5000)})
+    assert visitor_of(gr.Request(inner, session_hash="anna")) == Visitor("anna", address)
+    assert visitor_of(None).session
