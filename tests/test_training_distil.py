@@ -120,7 +120,7 @@ class Toy(nn.Module):
         return mean + log_std.exp() * torch.randn(batch, 1, 1, 8, 8, generator=generator)
 
 
-TOY = Plan(samples=96_000, batch=32, rate=1e-2, warm_up=0, final_rate=0.01, half_life=4_000, score_every=1000)
+TOY = Plan(samples=38_400, batch=32, rate=2e-2, warm_up=0, final_rate=0.01, half_life=4_000, score_every=1000)
 
 
 def toy_task() -> Task[int]:

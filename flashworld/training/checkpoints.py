@@ -24,7 +24,7 @@ def write_checkpoint(path: Path, state: "TrainingState") -> None:
     It is written beside and renamed, so a run that dies while writing leaves the previous checkpoint.
     """
     tensors = {f"average/{name}": value for name, value in state.average.items()}
-    for name, parameter in state.trained().items():
+    for name, parameter in state.trained.items():
         tensors[f"parameter/{name}"] = parameter.detach()
         for key, value in state.optimiser.state[parameter].items():
             tensors[f"{key}/{name}"] = value
@@ -43,7 +43,7 @@ def read_checkpoint(path: Path, state: "TrainingState") -> None:
     if not path.exists():
         return
     tensors = load_file(path)
-    trained = state.trained()
+    trained = state.trained
     found = {name.partition("/")[2]: value.shape for name, value in tensors.items() if name.startswith("parameter/")}
     if found != {name: parameter.shape for name, parameter in trained.items()}:
         raise WeightsError(f"{path} was written for other networks: train into another folder, or without --resume.")
@@ -51,9 +51,10 @@ def read_checkpoint(path: Path, state: "TrainingState") -> None:
         parameter.data.copy_(tensors[f"parameter/{name}"])
         state.average[name].copy_(tensors[f"average/{name}"])
         keys = [key for key in ("step", "exp_avg", "exp_avg_sq") if f"{key}/{name}" in tensors]
-        # AdamW counts its steps on the host.
+        # AdamW counts its steps on the host, unless its kernels are fused.
+        on_host = () if state.optimiser.defaults["fused"] else ("step",)
         state.optimiser.state[parameter] = {
-            key: tensors[f"{key}/{name}"].to("cpu" if key == "step" else parameter.device) for key in keys
+            key: tensors[f"{key}/{name}"].to("cpu" if key in on_host else parameter.device) for key in keys
         }
     with safe_open(path, framework="pt") as file:
         state.step = int(file.metadata()["step"])

@@ -83,7 +83,8 @@ class Sight:
 def background(processes: int, threads: int = 2) -> AbstractContextManager[Executor]:
     """Workers that make worlds. Besides a GPU, which Python must keep fed, they are processes; else threads will do."""
     if processes:
-        return ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+        # Each process would else start as many threads as there are cores.
+        return ProcessPoolExecutor(processes, get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,))
     return ThreadPoolExecutor(threads)
 
 

@@ -81,11 +81,13 @@ class Task(Generic[B]):
 
 @dataclass
 class TrainingState:
-    """All that changes in training. `average` holds the running averages of the trained parameters by name."""
+    """All that changes in training."""
 
-    module: nn.Module
+    trained: dict[str, nn.Parameter]
+    """The parameters that training moves, by name."""
     optimiser: torch.optim.AdamW
     average: dict[str, Tensor]
+    """Their running averages."""
     step: int = 0
 
     @classmethod
@@ -100,12 +102,9 @@ class TrainingState:
             lr=plan.rate,
             betas=(0.9, 0.98),
             weight_decay=plan.decay,
+            fused=next(iter(trained.values())).device.type == "cuda",
         )
-        return cls(task.module, optimiser, {name: p.detach().clone() for name, p in trained.items()})
-
-    def trained(self) -> dict[str, nn.Parameter]:
-        """The parameters that training moves, by name."""
-        return {name: p for name, p in self.module.named_parameters() if name in self.average}
+        return cls(trained, optimiser, {name: p.detach().clone() for name, p in trained.items()})
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def _step(state: TrainingState, task: Task[B], plan: Plan, batch: B) -> Mapping[
     losses = task.losses(batch, generator, samples / plan.samples)
     state.optimiser.zero_grad(set_to_none=True)
     losses["loss"].backward()
-    losses["gradient"] = nn.utils.clip_grad_norm_(list(state.trained().values()), plan.clip)
+    losses["gradient"] = nn.utils.clip_grad_norm_(list(state.trained.values()), plan.clip)
     state.optimiser.step()
     average_in(state, plan.keep_at(state.step))
     state.step += 1
@@ -168,22 +167,20 @@ def _step(state: TrainingState, task: Task[B], plan: Plan, batch: B) -> Mapping[
 @torch.no_grad()
 def average_in(state: TrainingState, keep: float) -> None:
     """Move the running averages towards the parameters: `keep * average + (1 - keep) * parameter`."""
-    parameters = state.trained()
     move = get_ema_multi_avg_fn(keep)
-    move(list(state.average.values()), [parameters[name] for name in state.average], None)
+    move(list(state.average.values()), list(state.trained.values()), None)
 
 
 @contextmanager
 def averaged(state: TrainingState) -> Iterator[None]:
     """The averages in place of the parameters while the context lasts."""
-    trained = state.trained()
-    kept = {name: parameter.data for name, parameter in trained.items()}
-    for name, parameter in trained.items():
+    kept = {name: parameter.data for name, parameter in state.trained.items()}
+    for name, parameter in state.trained.items():
         parameter.data = state.average[name]
     try:
         yield
     finally:
-        for name, parameter in trained.items():
+        for name, parameter in state.trained.items():
             parameter.data = kept[name]
 
 
