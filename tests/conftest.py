@@ -30,6 +30,9 @@ install_import_hook(
         "flashworld.rendering.rasterise",
         "flashworld.request.fitting",
         "flashworld.testing",
+        "flashworld.training.distil",
+        "flashworld.training.flow",
+        "flashworld.training.rollout",
     ],
     "checking.check_call",
 )

@@ -35,8 +35,8 @@ def inputs_of_step(
     return noised(clean, normal(clean.shape, generator, clean.device), level), level, feedback
 
 
-def fed_back(found: Prediction, latents: Float[Tensor, "b z t h w"]) -> Float[Tensor, "b f+z t h w"]:
-    """What the next step is told of this one: its features, and latents of its pictures."""
+def fed_back(found: Prediction, latents: Float[Tensor, "b z t h w"]) -> Float[Tensor, "b c t h w"]:
+    """What the next step is told of this one: its features, and latents of its views, as c channels."""
     return torch.cat([found.features, latents], dim=1)
 
 
