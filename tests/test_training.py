@@ -21,7 +21,7 @@ from flashworld.training import autoencoder, dual, lift, rollout, targets
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_checkpoint, read_result, write_checkpoint, write_result
 from flashworld.training.components import Components
-from flashworld.training.data import SeenWorld, cast_together, in_order, windows
+from flashworld.training.data import SeenWorld, in_order, windows
 from flashworld.training.measures import pooled_psnr, psnr, ssim
 from flashworld.training.pictures import pink_noise, varied
 from flashworld.training.pupil import Pupil, load_tensors, with_latent_scale
@@ -155,16 +155,6 @@ def test_background_work_comes_in_order_and_windows_depend_on_the_step_alone():
     assert straight[3] == [1, 2, 3, 4]
     for step in range(12):
         assert next(windows(endless, step, renew=3, size=4)) == straight[step]
-
-
-def test_worlds_cast_together_are_the_worlds_cast_one_by_one(worlds: list[SeenWorld]):
-    made = iter([RECIPE.sight.make(seed) for seed in (2, 5)])
-    together = list(islice(cast_together(RECIPE.sight, made, torch.device("cpu"), num=2), 2))
-    for one, other in zip(worlds, together, strict=True):
-        assert one.caption == other.caption
-        assert torch.equal(one.cameras.vectors(), other.cameras.vectors())
-        assert (one.rgb.float() - other.rgb.float()).abs().mean() < 2
-        assert (one.distance - other.distance).abs().median() < 0.01
 
 
 def test_no_stage_can_draw_a_held_out_world():

@@ -280,13 +280,13 @@ def assert_same(one: nn.Module, other: nn.Module) -> None:
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("better", ["dual", "distil"])
+@pytest.mark.parametrize("better", ["lift", "dual", "distil"])
 def test_the_model_is_what_scores_best_not_what_was_trained_last(tmp_path: Path, better: str):
     recipe = replace(RECIPE, dual=replace(RECIPE.dual, held_out=1))
     z = recipe.model.autoencoder.z_dim
     write_result(tmp_path / "autoencoder", {}, {"latents_mean": [0.0] * z, "latents_std": [1.0] * z})
     head = Pupil(recipe.model, 0).recon_decoder.gs_head.gs_proj
-    for stage in ("dual", "distil"):
+    for stage in ("lift", "dual", "distil"):
         bias = torch.zeros_like(head.get_parameter("bias")).unflatten(0, (2, -1))
         bias[:, 30] = 3.0 if stage == better else -9.0  # opacity: all is grey, or there is nothing but white
         bias[:, 34] = 1.0  # not turned

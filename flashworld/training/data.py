@@ -18,7 +18,7 @@ from torch import Tensor
 
 from flashworld.cameras import Cameras, normalise
 from flashworld.cameras.normalisation import in_model_world
-from flashworld.training.worlds import World, WorldViews, cast, cast_batch, make_world
+from flashworld.training.worlds import World, WorldViews, cast, make_world
 from flashworld.training.worlds.paths import SHARE
 
 T = TypeVar("T")
@@ -63,12 +63,6 @@ class Sight:
         """The world of a seed, not yet seen."""
         return make_world(seed, self.width / self.height, self.num_views, self.num_extra, self.reach)
 
-    def cast_on(self, device: torch.device, made: list[World]) -> list[SeenWorld]:
-        """Worlds seen all at once by a GPU, where their pictures stay."""
-        together = cast_batch(made, self.height, self.width, device)
-        views = map(WorldViews, together.rgb, together.distance)
-        return [self._seen(world, seen) for world, seen in zip(made, views, strict=True)]
-
     def _seen(self, world: World, seen: WorldViews) -> SeenWorld:
         # One unit of a world is one of the model's by construction, also where the path only turns.
         world_from_model = normalise(world.cameras[: self.num_views])[1]
@@ -100,12 +94,6 @@ def in_order(make: Make[T], first: int, executor: Executor, ahead: int) -> Itera
     finally:
         for future in pending:
             future.cancel()
-
-
-def cast_together(sight: Sight, made: Iterator[World], device: torch.device, num: int) -> Iterator[SeenWorld]:
-    """The same worlds, seen `num` at a time on a device."""
-    while True:
-        yield from sight.cast_on(device, [next(made) for _ in range(num)])
 
 
 def windows(worlds: Callable[[int], Iterator[T]], step: int, renew: int, size: int) -> Iterator[list[T]]:

@@ -103,5 +103,14 @@ def tiny_smoke() -> Recipe:
     )
 
 
+def with_steps(recipe: Recipe, stage: str, steps: int) -> Recipe:
+    """The recipe with so many steps of a stage; its rate warms up for the same share of them."""
+    settings = getattr(recipe, stage)
+    plan = settings.plan
+    samples = steps * plan.batch
+    shorter = replace(plan, samples=samples, warm_up=round(plan.warm_up * samples / plan.samples))
+    return replace(recipe, **{stage: replace(settings, plan=shorter)})
+
+
 RECIPES = {"tiny": tiny, "tiny-smoke": tiny_smoke}
 """By the name that a person gives."""

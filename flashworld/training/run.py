@@ -1,6 +1,6 @@
 """`run`: the stages of a recipe in their order, each beginning with what the ones before it handed on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,22 +10,23 @@ from typing import Any
 
 import torch
 
+from flashworld.errors import WeightsError
+from flashworld.models.compilation import compile_regions
 from flashworld.training import autoencoder, distil, dual, lift
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_result, write_result
-from flashworld.training.data import SeenWorld, Sight, background, cast_together, in_order
+from flashworld.training.data import SeenWorld, Sight, background, in_order
 from flashworld.training.footage import footage
 from flashworld.training.pupil import Pupil, load_tensors, with_latent_scale
 from flashworld.training.recipes import Recipe
 from flashworld.training.scenes import SceneBatch
+from flashworld.training.store import in_rounds, read_store
 from flashworld.training.trainer import Listen, LogEntry, Plan, Task, train
-from flashworld.training.worlds import World, held_out_seed, training_seed
-from flashworld.weights import save
+from flashworld.training.worlds import held_out_seed, training_seed
+from flashworld.weights import load, save
 
 AHEAD = 64
 """Worlds that are under way at once."""
-CAST_TOGETHER = 16
-"""Worlds whose pictures a GPU casts at once."""
 DRAWN = 2**34
 """Each stage draws its training worlds from a range of its own, this long."""
 
@@ -42,6 +43,10 @@ class Place:
     listen: Listen
     data: Path | None = None
     """Scenes of real pictures, see `footage`; without it, worlds are made."""
+    stored: Sequence[SeenWorld] = ()
+    """Worlds that were cast before; without any, they are cast on the way."""
+    compiled: bool = False
+    """Whether torch compiles the networks' blocks first."""
 
 
 def run(
@@ -55,37 +60,51 @@ def run(
     listen: Listen,
     only: str | None = None,
     data: Path | None = None,
+    model: str | Path | None = None,
+    compiled: bool = False,
 ) -> bool:
-    """Train until all is done or time is up; returns whether all is done. `only` names a single stage to train.
-
-    It learns from made worlds, or from the scenes of the folder `data`.
+    """Train until all is done or time is up; returns whether all is done.
 
     Each stage has a folder with its checkpoint, log and sheets, and what it hands on: `weights.json` and shards. With
     `resume`, finished stages are kept and an unfinished one is continued. The model comes in the folder `model`.
+
+    Args:
+        recipe: What is trained, and how.
+        output: The folder. Worlds in its folder `worlds` (`store.cast_store`) are learned from; without any, worlds are
+            made on the way.
+        resume: Go on with what is in the folder.
+        minutes: Stop after this long.
+        device: Where it trains.
+        processes: That make worlds; 0 for threads.
+        listen: Hears of losses and scores.
+        only: A single stage to train.
+        data: A folder of real scenes to learn from instead.
+        model: A model to begin with. The stages before `only`, or the autoencoder alone, are taken to have made it.
+        compiled: Compile the networks first.
     """
     deadline = float("inf") if minutes is None else monotonic() + 60 * minutes
+    names = list(STAGES)[1 if model else 0 :] if only is None else [only]
+    if model is not None:
+        begin_with(model, recipe, output, list(STAGES)[: list(STAGES).index(names[0])], resume)
+    stored = read_store(output / "worlds", recipe.sight, device)
     with background(processes) as executor:
-        place = Place(output, device, executor, deadline, listen, data)
-        done = all(stage(recipe, place, resume) for name, stage in STAGES.items() if only in (None, name))
-        if done and only in (None, *MAKERS):
-            write_model(recipe, place, only or MAKERS[-1])
+        place = Place(output, device, executor, deadline, listen, data, stored, compiled)
+        done = all(STAGES[name](recipe, place, resume) for name in names)
+        if done and names[-1] in MAKERS:
+            write_model(recipe, place, names[-1])
     return done
 
 
 def worlds(sight: Sight, place: Place, stage: int) -> Callable[[int], Iterator[SeenWorld]]:
-    """The training worlds of a stage; called with n, the stream begins at its world n.
-
-    Beside a GPU, processors only furnish worlds and the GPU casts their pictures.
-    """
+    """The training worlds of a stage; called with n, the stream begins at its world n."""
 
     def beginning_at(first: int) -> Iterator[SeenWorld]:
         number = stage * DRAWN + first
         if place.data is not None:
             return in_order(footage(place.data, sight)[0], number, place.executor, AHEAD)
-        if place.device.type != "cuda":
-            return in_order(partial(training_world, sight), number, place.executor, AHEAD)
-        made = in_order(partial(unseen_training_world, sight), number, place.executor, AHEAD)
-        return cast_together(sight, made, place.device, CAST_TOGETHER)
+        if place.stored:
+            return in_rounds(list(place.stored), stage, first)
+        return in_order(partial(training_world, sight), number, place.executor, AHEAD)
 
     return beginning_at
 
@@ -93,11 +112,6 @@ def worlds(sight: Sight, place: Place, stage: int) -> Callable[[int], Iterator[S
 def training_world(sight: Sight, index: int) -> SeenWorld:
     """A training world by its number."""
     return sight(training_seed(index))
-
-
-def unseen_training_world(sight: Sight, index: int) -> World:
-    """A training world by its number, not yet seen."""
-    return sight.make(training_seed(index))
 
 
 def held_out(sight: Sight, place: Place, num: int) -> list[SeenWorld]:
@@ -139,7 +153,8 @@ def run_lift(recipe: Recipe, place: Place, resume: bool) -> bool:
 
     def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
         pupil = pupil_with_pictures(recipe, place.output)
-        begin_scenes(pupil)
+        if not has_begun(place.output):
+            begin_scenes(pupil)
         pupil.to(place.device)
         seen = held_out(sight, place, stage.held_out)
         return pupil, lift.task(pupil, stage, worlds(sight, place, 1), seen, place.device)
@@ -152,9 +167,7 @@ def run_dual(recipe: Recipe, place: Place, resume: bool) -> bool:
     stage = recipe.dual
 
     def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
-        pupil = pupil_with_pictures(recipe, place.output)
-        load_tensors(pupil, read_result(place.output / "lift")[0])
-        pupil.to(place.device)
+        pupil = pupil_after(recipe, place.output, "lift").to(place.device)
         seen = held_out(recipe.sight, place, stage.held_out)
         stream = worlds(recipe.sight, place, 2)
         return pupil, dual.task(pupil, stage, stream, seen, recipe.sight.num_views, place.device)
@@ -202,6 +215,8 @@ def _run_stage(
     if resume and is_finished(folder):
         return True
     pupil, task = begin()
+    if place.compiled:
+        compile_regions(pupil.networks)
     state = train(task, plan, folder, resume=resume, deadline=place.deadline, listen=place.listen)
     own = dict(pupil.named_parameters())  # a stage may also train what no model keeps
     average = {name: value for name, value in state.average.items() if name in own}
@@ -219,6 +234,34 @@ def pupil_with_pictures(recipe: Recipe, output: Path) -> Pupil:
     return pupil
 
 
+def begin_with(model: str | Path, recipe: Recipe, output: Path, stages: list[str], resume: bool) -> None:
+    """Let a model be what some stages have handed on; with `resume`, those that have are left alone.
+
+    Raises:
+        WeightsError: The model is not of the recipe's sizes.
+    """
+    loaded = load(model, dtype=torch.float32)
+    sizes = loaded.config.autoencoder
+    if loaded.config != with_latent_scale(recipe.model, sizes.latents_mean, sizes.latents_std):
+        raise WeightsError(
+            f"{model} has other sizes than the model of the recipe {recipe.name}: choose another recipe."
+        )
+    tensors = {
+        f"{network}.{name}": parameter.detach()
+        for network, module in loaded.networks.named().items()
+        for name, parameter in module.named_parameters()
+    }
+    facts = {"step": 0, "steps": 0, "latents_mean": sizes.latents_mean, "latents_std": sizes.latents_std}
+    for stage in stages:
+        if not (resume and is_finished(output / stage)):
+            write_result(output / stage, tensors, facts)
+
+
+def has_begun(output: Path) -> bool:
+    """Whether scenes need no beginning, since what the first stage handed on is a whole model."""
+    return any(name.startswith("transformer.") for name in read_result(output / "autoencoder")[0])
+
+
 def pupil_after(recipe: Recipe, output: Path, stage: str) -> Pupil:
     """Networks as a stage that makes models has left them: what it did not train is what those before it did."""
     pupil = pupil_with_pictures(recipe, output)
@@ -229,5 +272,5 @@ def pupil_after(recipe: Recipe, output: Path, stage: str) -> Pupil:
 
 STAGES = {"autoencoder": run_autoencoder, "lift": run_lift, "dual": run_dual, "distil": run_distil}
 """In their order."""
-MAKERS = ("dual", "distil")
+MAKERS = ("lift", "dual", "distil")
 """The stages after which there is a model."""

@@ -1,4 +1,4 @@
-"""`flashworld train`: a model from nothing."""
+"""`flashworld train`: a model from nothing, or from another model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +24,24 @@ if TYPE_CHECKING:
 @click.option(
     "--stage", metavar="NAME", help="Train this stage alone: autoencoder, lift, dual or distil. [default: all]"
 )
+@click.option("--steps", type=click.IntRange(1), help="Of the stage that --stage names. [default: the recipe's]")
+@click.option(
+    "--from",
+    "model",
+    metavar="tiny|PATH",
+    help="Begin with this model, and with --stage, or the stage lift. [default: begin with nothing]",
+)
+@click.option(
+    "--cast",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Only cast N worlds into OUTPUT/worlds, from which every stage learns then. [default: cast on the way]",
+)
 @click.option(
     "--minutes", type=click.FloatRange(min=0), help="Stop after this long; --resume goes on. [default: never]"
 )
 @click.option("--device", metavar="cpu|cuda|cuda:N", help="Where it trains. [default: CUDA if there is any]")
+@click.option("--compile", "compiled", is_flag=True, help="Compile the networks first: for long stages on a GPU.")
 @click.option(
     "--processes",
     type=click.IntRange(0),
@@ -41,8 +55,12 @@ def command(
     data: Path | None,
     resume: bool,
     stage: str | None,
+    steps: int | None,
+    model: str | None,
+    cast: int | None,
     minutes: float | None,
     device: str | None,
+    compiled: bool,
     processes: int,
 ) -> None:
     """Train the model of RECIPE (tiny or tiny-smoke) on worlds made on the way, or on a folder of real scenes.
@@ -50,15 +68,27 @@ def command(
     Every stage writes its checkpoint, log.jsonl and contact sheets to a folder of its own in OUTPUT.
     """
     from flashworld.runtime import choose_device
-    from flashworld.training.recipes import RECIPES
+    from flashworld.training.data import background
+    from flashworld.training.recipes import RECIPES, with_steps
     from flashworld.training.run import STAGES, run
+    from flashworld.training.store import cast_store
 
     if recipe not in RECIPES:
         raise click.BadParameter(f"{recipe!r} is no recipe; choose one of {', '.join(RECIPES)}.")
     if stage not in (None, *STAGES):
         raise click.BadParameter(f"{stage!r} is no stage; choose one of {', '.join(STAGES)}.")
+    if stage == next(iter(STAGES)) and model is not None:
+        raise click.BadParameter(f"no model is needed to train {stage}: leave out --from, or choose another stage.")
+    if steps is not None and stage is None:
+        raise click.BadParameter("--steps are those of a stage: name it by --stage.")
+    settings = RECIPES[recipe]()
+    if cast is not None:
+        with background(processes) as executor:
+            cast_store(output / "worlds", settings.sight, cast, executor)
+        click.echo(f"The worlds are in {output / 'worlds'}.")
+        return
     done = run(
-        RECIPES[recipe](),
+        settings if stage is None or steps is None else with_steps(settings, stage, steps),
         output,
         resume=resume,
         minutes=minutes,
@@ -67,6 +97,8 @@ def command(
         listen=_show,
         only=stage,
         data=data,
+        model=model,
+        compiled=compiled,
     )
     click.echo(f"Done; what came of it is in {output}." if done else "Time is up; --resume goes on from here.")
 

@@ -1,0 +1,83 @@
+"""Worlds that were cast once: files of a folder, from which every stage learns without casting anything again.
+
+A file holds `SHARD` worlds in the order of their numbers, and is complete or not there. Beside a GPU, casting takes
+longer than learning and the cores that it needs, so it comes first: `flashworld train --cast`.
+"""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from functools import partial
+from itertools import count, islice
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from flashworld.cameras import Cameras
+from flashworld.errors import WeightsError
+from flashworld.training.data import SeenWorld, Sight
+from flashworld.training.worlds import training_seed
+
+SHARD = 32
+"""Worlds in a file: 15 MB at the size of `tiny`."""
+
+
+def cast_store(folder: Path, sight: Sight, num_worlds: int, executor: Executor) -> None:
+    """Cast training worlds 0 to `num_worlds - 1`, rounded up to whole files, unless their file is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    list(executor.map(partial(cast_shard, folder, sight), range(-(-num_worlds // SHARD))))
+
+
+def cast_shard(folder: Path, sight: Sight, index: int) -> None:
+    """Cast one file's worlds unless it is there."""
+    path = folder / f"worlds-{index:05d}.safetensors"
+    if not path.exists():
+        write_shard(path, [sight(training_seed(number)) for number in range(index * SHARD, (index + 1) * SHARD)])
+
+
+def write_shard(path: Path, worlds: list[SeenWorld]) -> None:
+    """Write worlds beside the file, then rename: whoever finds it finds all of it."""
+    tensors = {
+        "rgb": torch.stack([world.rgb for world in worlds]),
+        "distance": torch.stack([world.distance for world in worlds]),
+        "cameras": torch.stack([world.cameras.vectors() for world in worlds]),
+    }
+    beside = path.with_suffix(".part")
+    save_file(tensors, beside, metadata={"captions": json.dumps([world.caption for world in worlds])})
+    beside.replace(path)
+
+
+def read_store(folder: Path, sight: Sight, device: torch.device) -> list[SeenWorld]:
+    """All worlds of a folder in the order of their numbers, none if there is no such folder.
+
+    Raises:
+        WeightsError: They were cast for another size or number of views.
+    """
+    worlds = [world for path in sorted(folder.glob("worlds-*.safetensors")) for world in read_shard(path, device)]
+    wanted = (sight.num_views + sight.num_extra, 3, sight.height, sight.width)
+    if worlds and worlds[0].rgb.shape != wanted:
+        raise WeightsError(
+            f"The worlds in {folder} are of {list(worlds[0].rgb.shape)} values, this recipe's of {list(wanted)}: "
+            "train into another folder, or remove that one."
+        )
+    return worlds
+
+
+def read_shard(path: Path, device: torch.device) -> list[SeenWorld]:
+    """The worlds of one file, their pictures and distances on a device."""
+    with safe_open(path, framework="pt") as file:
+        captions = json.loads(file.metadata()["captions"])
+        rgb, distance = (file.get_tensor(name).to(device) for name in ("rgb", "distance"))
+        cameras = map(Cameras.from_vectors, file.get_tensor("cameras"))
+    return [SeenWorld(*world) for world in zip(rgb, distance, cameras, captions, strict=True)]
+
+
+def in_rounds(worlds: list[SeenWorld], seed: int, first: int) -> Iterator[SeenWorld]:
+    """The worlds again and again without end, from number `first` on; each round in an order of its own."""
+    skipped = first % len(worlds)
+    for number in count(first // len(worlds)):
+        order = torch.randperm(len(worlds), generator=torch.Generator().manual_seed((seed << 32) + number)).tolist()
+        yield from (worlds[index] for index in islice(order, skipped, None))
+        skipped = 0
