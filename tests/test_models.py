@@ -12,7 +12,7 @@ from flashworld.errors import Cancelled
 from flashworld.events import Progress
 from flashworld.models.config import FLASHWORLD, TINY, ModelConfig
 from flashworld.models.fp8 import Fp8, quantise_blocks
-from flashworld.models.frames import FRAME_CLASSES, put_channels_last
+from flashworld.models.frames import FRAME_CLASSES, FrameUpsample, put_channels_last
 from flashworld.models.gaussian_head import GaussianHead
 from flashworld.models.model import Networks, build_networks
 from flashworld.models.text import Umt5TextEncoder, byte_tokenizer
@@ -232,3 +232,15 @@ def test_channels_side_by_side_change_no_more_than_rounding(part, monkeypatch):
     torch.testing.assert_close(ours, expected, atol=2e-5, rtol=1e-4)
     # The attention in the middle hands its pictures over in the library's layout.
     assert slow == {"FrameNorm": 1}
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_four_small_kernels_are_repeating_pixels_and_convolving(layout):
+    generator = torch.Generator().manual_seed(0)
+    upsample = FrameUpsample(torch.nn.Upsample(scale_factor=2), torch.nn.Conv2d(3, 5, 3, padding=1)).double()
+    x = torch.randn(2, 3, 4, 7, generator=generator, dtype=torch.float64).to(memory_format=layout)
+    x.requires_grad_()
+    fine = upsample(x)
+    assert fine.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(fine, torch.nn.Sequential.forward(upsample, x))
+    assert torch.autograd.gradcheck(upsample, x)
