@@ -16,6 +16,7 @@ import torch
 from flashworld.cameras import from_fit, resample
 from flashworld.cameras.easing import EASINGS
 from flashworld.cameras.templates import TEMPLATES, make_path
+from flashworld.geometry import matrix_from_quaternion
 from flashworld.request import CameraView, fit, parse_path
 
 pytestmark = pytest.mark.external
@@ -357,7 +358,7 @@ def test_the_list_of_jobs_follows_events():
 def test_a_published_request_keeps_its_cameras_and_its_frame(tmp_path: Path):
     """Imported and sent again, a request of 24 cameras and 24 frames is the same request."""
     request = {
-        "text_prompt": "A room.", "resolution": [24, 480, 704], "image_index": 9, "seed": 3,
+        "text_prompt": "A room.", "resolution": [24, 480, 704], "image_index": 9, "seed": 3, "name": "Haus",
         "cameras": random_views(24, seed=5),
     }  # fmt: skip
     (tmp_path / "request.json").write_text(json.dumps(request))
@@ -374,3 +375,18 @@ def test_a_published_request_keeps_its_cameras_and_its_frame(tmp_path: Path):
     ours = [CameraView(**view) for view in again["cameras"]]
     ours, theirs = (torch.tensor(fit(None, views, (480, 704)).cameras, dtype=torch.float32) for views in (ours, theirs))
     assert_same_cameras(ours, theirs)
+
+
+@pytest.mark.parametrize(("width", "height"), [(704, 480), (480, 704)])
+def test_the_overview_sees_the_whole_path_and_what_it_goes_past(width: int, height: int):
+    size = {"width": width, "height": height}
+    for seed, subject in ((1, [0.0, 0.0, -2.0]), (2, [5.0, 1.0, 0.0])):
+        [*poses] = call("path/lens.js", *(["poseOf", view, size] for view in random_views(8, seed, width, height)))
+        [lens] = call("path/lens.js", ["lensFromFov", 60])
+        [seen] = call("path/overview.js", ["overviewOf", poses, subject, lens, size])
+        world_from_camera = matrix_from_quaternion(torch.tensor(seen["quaternion"]))
+        points = torch.tensor([*(pose["position"] for pose in poses), subject]) - torch.tensor(seen["position"])
+        x, y, z = (points @ world_from_camera).T
+        assert (z < 0).all()
+        assert ((x / -z).abs() < 0.5 / lens["fx"]).all()
+        assert ((y / -z).abs() < 0.5 * height / width / lens["fy"]).all()

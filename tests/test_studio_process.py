@@ -162,6 +162,9 @@ def test_help_is_there_at_once_and_names_every_flag():
         (["--gpu", "7"], "cuda:7 was asked for"),
         (["--gpu", "0,x"], "no list of numbers"),
         (["--max_concurrent", "0"], "range"),
+        (["--cors", "https://example.org/"], "no origin"),
+        (["--cors", "example.org"], "no origin"),
+        (["--cors", "*", "--cors", "https://Example.org"], "no origin"),
     ],
 )
 def test_faults_of_the_command_line_are_told_in_words(tmp_path, options, words):

@@ -263,6 +263,15 @@ def test_published_requests_are_imported_with_all_they_say(client, name):
     assert told["has_image"] == bool(given.get("image_prompt"))
 
 
+def test_an_imported_file_keeps_its_name_and_the_frame_of_its_picture(client):
+    asked = client.post("/api/paths/import", json=body(name="Haus", image_index=2)).json
+    assert (asked["name"], asked["image_index"]) == ("Haus", 2)
+    path = client.post("/api/paths/import", json={"cameras": body()["cameras"], "name": "Flug", "image_index": 1}).json
+    assert (path["name"], path["image_index"]) == ("Flug", 1)
+    odd = client.post("/api/paths/import", json={"cameras": body()["cameras"], "name": 5, "image_index": True}).json
+    assert not {"name", "image_index"} & set(odd)
+
+
 @pytest.mark.parametrize("kind", ["flashworld", "nerfstudio", "colmap"])
 def test_a_path_comes_back_from_each_of_its_files(client, kind, tmp_path):
     sent = {"cameras": body()["cameras"], "resolution": [FRAMES, HEIGHT, WIDTH]}

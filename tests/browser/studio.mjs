@@ -134,6 +134,15 @@ async function addMovement(page) {
   await page.waitForFunction(() => !document.querySelector('#templates').open);
   seen.added = (await numKeys(page)) - before;
   await shot(page, '2-path');
+  await page.focus('#view canvas');
+  await page.keyboard.press('o');
+  await rest(1500);
+  seen.overseen = await page.evaluate(() => {
+    const view = document.querySelector('#view').getBoundingClientRect();
+    const inside = ({ x, y }) => x > view.left && x < view.right && y > view.top && y < view.bottom;
+    return [...document.querySelectorAll('.handles .dot')].filter((dot) => inside(dot.getBoundingClientRect())).length;
+  });
+  await shot(page, '2b-overview');
 }
 
 async function inputs(page) {
@@ -159,7 +168,7 @@ async function inputs(page) {
 async function generate(page) {
   await page.evaluate(() => {
     window.steps = [];
-    studio.state.shown.watch(({ kind, step }) => window.steps.push(kind === 'preview' ? step : kind));
+    studio.state.shown.watch(({ kind, step }) => kind !== 'none' && window.steps.push(kind === 'preview' ? step : kind));
   });
   await page.click('#generate');
   await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'), { timeout: 60_000, polling: 50 });

@@ -19,6 +19,7 @@ from flashworld.cameras.files import WRITERS, read_path, write_path
 from flashworld.cameras.judgement import judge
 from flashworld.cameras.templates import TEMPLATES, make_path
 from flashworld.generation import path_of, read_record
+from flashworld.jobs.job import MAX_NAME
 from flashworld.request import SceneRequest, parse_path, parse_request
 from flashworld.request.parsing import read_json
 from flashworld.request.schema import MAX_CAMERAS, MAX_FRAMES
@@ -147,15 +148,17 @@ def _imported(data: bytes, height: int, width: int) -> dict[str, Any]:
         FlashWorldError: It is no path that we can read.
     """
     if data.startswith(ZIP):
-        files = _colmap_files(data)
-    else:
-        fields = read_json(data)
-        if isinstance(fields, dict) and {"request", "resolution"} & set(fields):
-            return _of_request(read_record(data).request)
-        frames = fields.get("frames") if isinstance(fields, dict) else None
-        _check_count(frames if isinstance(frames, list) else [])
-        files = {"path.json": data}
-    return _from_files(files, height, width)
+        return _from_files(_colmap_files(data), height, width)
+    given = read_json(data)
+    fields = given if isinstance(given, dict) else {}
+    name, index, frames = fields.get("name"), fields.get("image_index"), fields.get("frames")
+    said: dict[str, Any] = {"name": name[:MAX_NAME]} if isinstance(name, str) else {}
+    if {"request", "resolution"} & set(fields):
+        return _of_request(read_record(data).request) | said
+    _check_count(frames if isinstance(frames, list) else [])
+    if type(index) is int and 0 <= index < MAX_FRAMES:
+        said["image_index"] = index
+    return _from_files({"path.json": data}, height, width) | said
 
 
 def _from_files(files: dict[str, bytes], height: int, width: int) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def all_schemas() -> dict[str, Schema]:
                 "text_prompt": TEXT,
                 "seed": maybe(WHOLE),
                 "has_image": FLAG,
+                "name": TEXT,
             },
             "required": ["cameras", "resolution"],
         },

@@ -26,6 +26,7 @@ export const ICONS = {
   orbit: 'M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM3 12c0-2.200 4-4 9-4s9 1.800 9 4-4 4-9 4-9-1.800-9-4z',
   fly: 'M3 12l18-8-7 17-3-7z',
   home: 'M4 11l8-7 8 7v9h-5v-6H9v6H4z',
+  overview: 'M3 19l6-3 6 3 6-3V5l-6 3-6-3-6 3zM9 5v11M15 8v11',
   wipe: 'M4 5h16v14H4zM12 3v18M7 10h2M7 14h2',
   full: 'M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5',
   camera: 'M4 8h4l1.500-2.500h5L16 8h4v11H4zM12 10.500a3 3 0 1 0 0 6 3 3 0 0 0 0-6z',

@@ -4,9 +4,9 @@ import { byId, isField } from './elements.js';
 
 /**
  * @param {import('./state.js').Studio} studio
- * @param {Record<'record'|'toggleRecording'|'togglePlay'|'generate'|'templates'|'help'|'goHome', () => void> & {view: any}} actions
+ * @param {Record<'record'|'toggleRecording'|'togglePlay'|'generate'|'templates'|'help'|'goHome'|'overview', () => void> & {view: any}} actions
  */
-export function mountKeys(studio, { record, toggleRecording, togglePlay, generate, templates, help, goHome, view }) {
+export function mountKeys(studio, { record, toggleRecording, togglePlay, generate, templates, help, goHome, overview, view }) {
   addEventListener('keydown', (event) => {
     if (document.querySelector('dialog[open]') || event.defaultPrevented) return;
     const command = event.ctrlKey || event.metaKey;
@@ -24,6 +24,7 @@ export function mountKeys(studio, { record, toggleRecording, togglePlay, generat
     else if (key === 'p') togglePlay();
     else if (key === 't') templates();
     else if (key === 'h') goHome();
+    else if (key === 'o') overview();
     else if (key === 'v') view.canvas.focus();
     else if (key === '?') help();
     else return;

@@ -95,7 +95,7 @@ const all = (...renders) => renders.forEach((render) => render());
 function redrawOnChange(studio, draw, thumbnails) {
   studio.draft.watch(() => {
     all(draw.overlay, draw.strip, draw.graph, draw.inspector, draw.ground, draw.inset);
-    all(draw.inputs, draw.transport, draw.generate, draw.hint);
+    all(draw.inputs, draw.transport, draw.generate, draw.hint, draw.tools);
   });
   let before = studio.ui.get();
   studio.ui.watch((now) => {

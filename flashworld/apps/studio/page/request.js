@@ -40,6 +40,7 @@ export function missing(draft) {
  */
 export function requestOf(draft, picture) {
   const { path, size, prompt, seed } = draft;
+  const name = draft.name.trim();
   return {
     ...(picture ? { image_prompt: picture } : {}),
     text_prompt: prompt,
@@ -47,6 +48,7 @@ export function requestOf(draft, picture) {
     resolution: [path.frames, size.height, size.width],
     image_index: path.imageIndex,
     ...(seed === null ? {} : { seed }),
+    ...(name ? { name } : {}),
   };
 }
 
@@ -70,7 +72,7 @@ export function draftOf(request, picture) {
     prompt: request.text_prompt ?? '',
     size: { width, height },
     seed: Number.isSafeInteger(request.seed) ? request.seed : null,
-    name: request.name ?? '',
+    name: typeof request.name === 'string' ? request.name : '',
   };
 }
 

@@ -47,7 +47,7 @@ export function jobActions(studio, api, view, { say, fail, opened }, worlds) {
       say(t('world.reused', { name: nameOf(job) }));
     }),
     exportRequest: tell(async (job) => {
-      const text = JSON.stringify(await api.request(job.id), null, 1);
+      const text = JSON.stringify({ ...(await api.request(job.id)), name: job.name }, null, 1);
       saveAs(new Blob([text], { type: 'application/json' }), 'request.json');
     }),
     more: tell(async () => {

@@ -6,7 +6,9 @@ import { byId } from '../elements.js';
 import { t } from '../i18n.js';
 import { addKey } from '../path/edit.js';
 import { cameraOf } from '../path/lens.js';
-import { frameOfKey, poseAtFrame } from '../path/sample.js';
+import { overviewOf } from '../path/overview.js';
+import { rotate } from '../path/quaternion.js';
+import { frameOfKey, poseAtFrame, posesOf } from '../path/sample.js';
 import { SUBJECT_DISTANCE } from '../stage/ground.js';
 
 const FLIGHT_SECONDS = 0.5;
@@ -63,6 +65,19 @@ export function stageActions(studio, view) {
       const pose = actions.worlds.poseOfPicture() ?? (path.keys.length > 0 ? poseAtFrame(path, path.imageIndex) : origin());
       view.controls.up.set(0, 1, 0).applyQuaternion(posed(pose).quaternion);
       view.controls.reach = view.depthAt(0, 0) ?? SUBJECT_DISTANCE;
+      actions.goTo(pose);
+    },
+    /** So far back that the whole path is seen, and what it goes past. */
+    overview() {
+      const { path, size } = studio.draft.get();
+      if (path.keys.length === 0) return;
+      const { position, quaternion } = poseAtFrame(path, path.imageIndex);
+      const ahead = rotate(quaternion, [0, 0, -SUBJECT_DISTANCE]);
+      const subject = position.map((value, axis) => value + ahead[axis]);
+      const { lens } = studio.ui.get();
+      const pose = overviewOf(posesOf(path), subject, lens, size);
+      view.controls.reach = Math.hypot(...pose.position.map((value, axis) => value - subject[axis]));
+      studio.ui.update({ pathShown: true, riding: false });
       actions.goTo(pose);
     },
     goToKey: (index) => actions.goTo(studio.draft.get().path.keys[index]),

@@ -70,13 +70,15 @@ export function mountFiles(studio, api, { opened, say }) {
     say(t('import.done'));
   }
 
-  /** A path alone replaces the keys; picture and words stay. */
+  /** A path alone replaces the keys; picture and words stay, and so does the picture's frame unless the file names one. */
   async function openPath(files) {
     const { size, ...draft } = studio.draft.get();
     const answer = await api.importPath(files, size);
     const poses = posesFromRequest(answer.cameras, null, size);
     const frames = Math.min(Math.max(poses.length, 1), MAX_FRAMES);
-    studio.changePath(pathOf(poses, poses.length > 2 ? frames : draft.path.frames, 0));
+    const count = poses.length > 2 ? frames : draft.path.frames;
+    const imageIndex = Math.min(answer.image_index ?? draft.path.imageIndex, count - 1);
+    studio.changePath(pathOf(poses, count, imageIndex));
     say(t('import.pathDone', { number: poses.length }));
   }
 

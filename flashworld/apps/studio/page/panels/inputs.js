@@ -49,6 +49,7 @@ export function mountInputs(studio, { say }) {
   on('image-index', 'change', () => studio.settle());
   on('picture-here', 'click', () => studio.changePath({ ...studio.draft.get().path, imageIndex: Math.round(studio.ui.get().frame) }));
   on('prompt', 'input', ({ target }) => change({ prompt: target.value }));
+  on('name', 'input', ({ target }) => change({ name: target.value }));
   on('seed', 'input', ({ target }) => {
     const digits = target.value.replace(/\D/g, '');
     if (digits !== target.value) target.value = digits;
@@ -77,13 +78,14 @@ export function mountInputs(studio, { say }) {
   prepareDrop(take);
 
   function render() {
-    const { picture, prompt, seed, exactSize, path } = studio.draft.get();
+    const { picture, prompt, name, seed, exactSize, path } = studio.draft.get();
     byId('drop').classList.toggle('filled', picture !== null);
     byId('drop-empty').hidden = picture !== null;
     byId('crop').hidden = picture === null;
     byId('picture-tools').hidden = picture === null;
     byId('choose-picture').textContent = t(picture ? 'picture.change' : 'picture.choose');
     if (byId('prompt').value !== prompt) byId('prompt').value = prompt;
+    if (byId('name').value !== name) byId('name').value = name;
     if (document.activeElement !== byId('seed')) byId('seed').value = seed === null ? '' : String(seed);
     byId('exact-size').checked = exactSize;
     const index = byId('image-index');

@@ -14,7 +14,7 @@ const GROUPS = {
     ['Ctrl Z', 'help.undo'], ['Ctrl ⇧ Z', 'help.redo'],
   ],
   'help.rest': [
-    ['Ctrl Enter', 'help.generate'], ['T', 'help.templates'], ['H', 'help.home'], ['V', 'help.view'], ['?', 'help.this'],
+    ['Ctrl Enter', 'help.generate'], ['T', 'help.templates'], ['H', 'help.home'], ['O', 'help.overview'], ['V', 'help.view'], ['?', 'help.this'],
   ],
 };
 

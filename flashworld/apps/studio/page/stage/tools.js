@@ -6,9 +6,9 @@ import { fovOf, withFov } from '../path/lens.js';
 
 /**
  * @param {import('../state.js').Studio} studio @param {import('../../web/view.js').WorldView} view
- * @param {{goHome: () => void, toggleWipe: () => void, setLens: (lens: import('../path/lens.js').Lens) => void, closeWorld: () => void}} actions
+ * @param {{goHome: () => void, overview: () => void, toggleWipe: () => void, setLens: (lens: import('../path/lens.js').Lens) => void, closeWorld: () => void}} actions
  */
-export function mountTools(studio, view, { goHome, toggleWipe, setLens, closeWorld }) {
+export function mountTools(studio, view, { goHome, overview, toggleWipe, setLens, closeWorld }) {
   const bar = byId('view-tools');
   let parts;
 
@@ -21,6 +21,7 @@ export function mountTools(studio, view, { goHome, toggleWipe, setLens, closeWor
     const lens = make('input', { type: 'range', min: 20, max: 120, step: 1, 'aria-label': t('view.lens') });
     lens.addEventListener('input', () => setLens(withFov(studio.ui.get().lens, Number(lens.value))));
     const degrees = make('output', {});
+    const whole = iconButton('overview', t('view.overview'), overview, { id: 'overview' });
     const path = iconButton('path', t('view.path'), () => studio.ui.update({ pathShown: !studio.ui.get().pathShown }));
     const wipe = iconButton('wipe', t('view.wipe'), toggleWipe, { id: 'open-wipe' });
     const clear = iconButton('clear', t('view.clear'), closeWorld, { id: 'close-world' });
@@ -28,12 +29,12 @@ export function mountTools(studio, view, { goHome, toggleWipe, setLens, closeWor
       orbit, fly,
       make('label', { class: 'slider', title: t('view.speed') }, t('view.speedShort'), speed),
       make('label', { class: 'slider', title: t('view.lens') }, t('view.lensShort'), lens, degrees),
-      iconButton('home', t('view.home'), goHome), path, wipe,
+      iconButton('home', t('view.home'), goHome), whole, path, wipe,
       iconButton('camera', t('view.screenshot'), async () => saveAs(await view.screenshot(), 'flashworld.png')),
       iconButton('full', t('view.full'), () => (document.fullscreenElement ? document.exitFullscreen() : byId('stage').requestFullscreen())),
       clear,
     );
-    parts = { orbit, fly, lens, degrees, path, wipe, clear };
+    parts = { orbit, fly, lens, degrees, whole, path, wipe, clear };
     render();
   }
 
@@ -50,6 +51,7 @@ export function mountTools(studio, view, { goHome, toggleWipe, setLens, closeWor
     parts.path.setAttribute('aria-pressed', String(pathShown));
     parts.lens.value = String(Math.round(fovOf(lens)));
     parts.degrees.textContent = `${Math.round(fovOf(lens))}°`;
+    parts.whole.disabled = studio.draft.get().path.keys.length === 0;
     parts.wipe.disabled = picture === null || !source?.includes(id);
     parts.clear.hidden = source === null;
   }

@@ -19,8 +19,9 @@ const MELT_SECONDS = 0.6;
  * @param {{fail: (error: unknown) => void, goTo: (pose: import('../path/lens.js').Pose) => void}} actions
  */
 export function createWorlds(studio, api, view, { fail, goTo }) {
-  /** The job that is being watched, what of it was shown last, and whether something is on its way into the view. */
+  /** The job that is being watched, its steps so far, what of it was shown last, and whether something is on its way. */
   let watched = null;
+  let steps = [];
   let last = null;
   let coming = false;
   let wipe = null;
@@ -34,7 +35,8 @@ export function createWorlds(studio, api, view, { fail, goTo }) {
   async function watch(id) {
     watched = id;
     studio.shown.update({ id, request: null, picture: null });
-    last = null;
+    steps = [];
+    last = jobOf(id)?.previews.at(-2) ?? null;
     const request = await api.request(id);
     const picture = await pictureFromPrompt(request.image_prompt);
     if (watched !== id) return;
@@ -43,11 +45,14 @@ export function createWorlds(studio, api, view, { fail, goTo }) {
     if (job) await follow(job);
   }
 
-  /** Brings the newest of a job into the view; what comes meanwhile waits, so that every step that can be seen is seen. */
+  /** Brings what is next of a job into the view: every step that was told while it ran, then the finished world. */
   async function follow(job) {
-    const finished = job.state === 'completed' && job.files.spz;
-    const url = finished ? `${job.files.spz.url}?inline=1` : job.previews.at(-1);
+    if (job.previews.length > 0) steps = job.previews;
+    const step = steps[steps.indexOf(last) + 1];
+    const finished = !step && job.state === 'completed' && job.files.spz;
+    const url = finished ? `${job.files.spz.url}?inline=1` : step;
     if (!url || url === last || coming) return;
+    if (finished) steps = [];
     coming = true;
     try {
       const fade = studio.shown.get().kind === 'none' ? 0 : MELT_SECONDS;
@@ -59,7 +64,7 @@ export function createWorlds(studio, api, view, { fail, goTo }) {
       }
     } catch (error) {
       last = url;
-      // A preview that is gone was overtaken by the next one.
+      // A preview that is gone leaves the view as it is until the next.
       if (finished && watched === job.id) fail(error);
     } finally {
       coming = false;
