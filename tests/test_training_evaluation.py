@@ -168,7 +168,7 @@ def test_the_untrained_model_is_scored_and_loses_to_the_repeated_picture(untrain
     heard = []
     scores, sheet = evaluate(raw, 1, heard.append)
     assert heard == scores
-    assert sheet.size == (60 + 8 * 128, 3 * 96)
+    assert sheet.size == (8 * 128, 3 * (16 + 96))
     result = summary(scores)
     assert result["worlds"] == 1
     assert result["better_than"] == dict.fromkeys(
@@ -195,4 +195,4 @@ def test_the_command_writes_scores_and_a_sheet(tmp_path: Path):
     assert {"repeat", "billboard", "model", "not_anchored"} <= set(result["novel_psnr"])
     assert result["weights"] == load("tiny").weights
     assert result["each"][0]["novel_psnr"]["model"] == result["novel_psnr"]["model"]["mean"]
-    assert (tmp_path / "sheet.png").stat().st_size > 10_000
+    assert (tmp_path / "worlds.png").stat().st_size > 10_000

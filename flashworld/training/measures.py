@@ -7,8 +7,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
-LABEL_WIDTH = 60
-"""Pixels for the words of a sheet's rows."""
+LINE = 16
+"""Pixels of height for the words above a sheet's rows."""
 
 
 def psnr(pictures: Float[Tensor, "*n 3 h w"], truth: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, "*n"]:
@@ -72,13 +72,13 @@ def sheet(rows: list[Float[Tensor, "n 3 h w"]]) -> Image.Image:
     return Image.fromarray((grid.clamp(0, 1) * 255).round().byte().movedim(0, -1).cpu().numpy())
 
 
-def labelled_sheet(rows: list[tuple[str, Float[Tensor, "n 3 h w"]]]) -> Image.Image:
-    """A contact sheet whose rows begin with a word, in a column of its own."""
-    grid = sheet([row for _, row in rows])
-    height = rows[0][1].shape[-2]
-    labelled = Image.new("RGB", (LABEL_WIDTH + grid.width, grid.height), "white")
-    labelled.paste(grid, (LABEL_WIDTH, 0))
-    draw = ImageDraw.Draw(labelled)
-    for index, (word, _) in enumerate(rows):
-        draw.text((4, height * (index + 0.5)), word, fill="black", anchor="lm")
-    return labelled
+def captioned_sheet(rows: list[tuple[str, Float[Tensor, "n 3 h w"]]]) -> Image.Image:
+    """A contact sheet whose rows have a line of words above them."""
+    height, width = rows[0][1].shape[-2], max(row.shape[0] * row.shape[-1] for _, row in rows)
+    whole = Image.new("RGB", (width, len(rows) * (height + LINE)), "white")
+    draw = ImageDraw.Draw(whole)
+    for index, (words, row) in enumerate(rows):
+        top = index * (height + LINE)
+        draw.text((3, top + LINE / 2), words, fill="black", anchor="lm")
+        whole.paste(sheet([row]), (0, top + LINE))
+    return whole

@@ -64,30 +64,32 @@ def _compared(psnrs: list[dict[str, float]]) -> dict[str, Any]:
 def lines(result: dict[str, Any]) -> list[str]:
     """A summary as text."""
     said = [
-        f"AbsRel {_shown(result['abs_rel'])}, of a constant {_shown(result['abs_rel_constant'])}",
-        f"holes  {_shown(result['holes'])}",
+        f"AbsRel {shown(result['abs_rel'])}, of a constant {shown(result['abs_rel_constant'])}",
+        f"holes  {shown(result['holes'])}",
         "",
-        _row("", "input view", "novel views", "SSIM", "GMSD", "floaters", "model better by", "in"),
-        _row("", "PSNR", "PSNR", "", "", "", "", ""),
+        row("", "input view", "novel views", "SSIM", "GMSD", "floaters", "model better by", "in"),
+        row("", "PSNR", "PSNR", "", "", "", "", ""),
     ]
     for name in result["novel_psnr"]:
         compared = ("", "")
         if name in result["gain_over"]:
-            compared = _shown(result["gain_over"][name]), f"{100 * result['better_than'][name]:.0f} %"
-        cells = [_shown(result[key][name]) for key in ("input_psnr", "novel_psnr", "novel_ssim", "novel_gmsd")]
-        floating = _shown(result["floaters"][name]) if name in result["floaters"] else ""
-        said.append(_row(name, *cells, floating, *compared))
+            compared = shown(result["gain_over"][name]), f"{100 * result['better_than'][name]:.0f} %"
+        cells = [shown(result[key][name]) for key in ("input_psnr", "novel_psnr", "novel_ssim", "novel_gmsd")]
+        floating = shown(result["floaters"][name]) if name in result["floaters"] else ""
+        said.append(row(name, *cells, floating, *compared))
     for title, key in (("by movement", "by_movement"), ("by way gone", "by_way")):
-        said += ["", _row(title, "model", AGAINST, "model better by", "worlds")]
+        said += ["", row(title, "model", AGAINST, "model better by", "worlds")]
         for name, found in result[key].items():
-            cells = [_shown(found[column]) for column in ("model", AGAINST, "gain")]
-            said.append(_row(name, *cells, str(found["worlds"])))
+            cells = [shown(found[column]) for column in ("model", AGAINST, "gain")]
+            said.append(row(name, *cells, str(found["worlds"])))
     return said
 
 
-def _row(name: str, *cells: str) -> str:
+def row(name: str, *cells: str) -> str:
+    """A line of a table: a name and its cells."""
     return (f"{name:<22}" + "".join(f"{cell:<17}" for cell in cells)).rstrip()
 
 
-def _shown(value: Interval) -> str:
+def shown(value: Interval) -> str:
+    """An interval as text."""
     return f"{value['mean']:.2f} ± {value['half_width_95']:.2f}"

@@ -23,7 +23,7 @@ from flashworld.rendering import render
 from flashworld.training.data import SeenWorld, Sight
 from flashworld.training.evaluation.baselines import baselines
 from flashworld.training.evaluation.geometry import floaters, rendered_distance
-from flashworld.training.measures import gmsd, labelled_sheet, pooled_psnr, relative_error, ssim
+from flashworld.training.measures import captioned_sheet, gmsd, pooled_psnr, relative_error, ssim
 from flashworld.training.worlds import SKY_DISTANCE, held_out_seed
 from flashworld.training.worlds.seeds import template_of
 
@@ -86,8 +86,9 @@ def evaluate(
         scores.append(score)
         heard(score)
         if index < SHOWN:
-            rows += [("truth", seen.rgb.float() / 255), *((name, pictures[name]) for name in ON_THE_SHEET)]
-    return scores, labelled_sheet(rows)
+            rows.append((f"{score.template}: {score.caption}", seen.rgb.float() / 255))
+            rows += [(f"{name}: {score.novel_psnr[name]:.1f} dB", pictures[name]) for name in ON_THE_SHEET]
+    return scores, captioned_sheet(rows)
 
 
 def _scenes(model: Model, seen: SeenWorld, sight: Sight, seed: int) -> dict[str, Gaussians]:
