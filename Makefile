@@ -15,10 +15,10 @@ NODE_MODULES = tests/node/node_modules/.installed tools/vendor/node_modules/.ins
 # Tests that open our files in programs by others need those programs: node for `external`, chromium too for `browser`.
 NODE := $(shell command -v node)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
-QUICK = not slow and not browser$(if $(NODE),, and not external)
+QUICK = not slow and not nightly and not browser$(if $(NODE),, and not external)
 SLOW = $(if $(NODE),$(if $(CHROMIUM),slow or browser,slow),slow and not external)
 
-.PHONY: help demo studio test slow external browser lint format bench clean
+.PHONY: help demo studio test slow nightly external browser lint format bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -36,6 +36,9 @@ test: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the tests that take 
 slow: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the others: whole servers, killed ones too, and pages in chromium
 	$(if $(and $(NODE),$(CHROMIUM)),,@echo "node or chromium is missing: the tests that need them are left out")
 	$(PYTHON_OF_VENV) -m pytest -n $(WORKERS) --dist loadfile -m "$(SLOW)"
+
+nightly: $(INSTALLED_DEV) ## Train a small model from nothing and check what it learned: ten minutes
+	$(PYTHON_OF_VENV) -m pytest -m nightly
 
 external: $(INSTALLED_DEV) $(NODE_MODULES) ## Run only the tests that open our files in node programs by others
 	$(PYTHON_OF_VENV) -m pytest -m external

@@ -18,7 +18,7 @@ from flashworld.training import distil
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import write_result
 from flashworld.training.data import SeenWorld, background
-from flashworld.training.distil import Critics, generated, student_losses
+from flashworld.training.distil import Critics, fake_losses, generated, student_losses
 from flashworld.training.flow import Velocity, guided, levels, matching_gradient, matching_loss, noised, velocity_loss
 from flashworld.training.pupil import Pupil
 from flashworld.training.recipes import tiny_smoke
@@ -246,6 +246,38 @@ def test_consistency_is_the_mean_square_between_the_modes_of_one_pass(pupil: Pup
         found, samples = generated(pupil, known(pupil, seen, generator, stage.image_drop), seen, generator)
     torch.testing.assert_close(losses["consistency"], (found.latents - samples).square().mean())
     torch.testing.assert_close(losses["loss"], losses["matching"] + 0.1 * losses["consistency"])
+
+
+def test_both_turns_learn_from_a_fixed_batch(pupil: Pupil, seen: SceneBatch):
+    """The same batch, noise and step of generation each time: the fake score learns it, and the modes come together."""
+    critics = Critics.of(pupil)
+    for part in (pupil.transformer, pupil.recon_decoder):
+        part.requires_grad_(True)
+    student, fake = (
+        torch.optim.AdamW([p for module in modules for p in module.parameters()], 1e-3)
+        for modules in ((pupil.transformer, pupil.recon_decoder), (critics.fake,))
+    )
+    apart_only = replace(RECIPE.distil, consistency=1.0, guidance=1.0)
+    histories: tuple[list[float], list[float]] = ([], [])
+    for _ in range(6):
+        # While the fake score equals the teacher, matching moves nobody.
+        losses = student_losses(
+            pupil, replace(critics, fake=critics.teacher), seen, torch.Generator().manual_seed(1), apart_only
+        )
+        step(student, losses["loss"])
+        histories[0].append(losses["consistency"].item())
+    for _ in range(6):
+        losses = fake_losses(pupil, critics, seen, torch.Generator().manual_seed(1), apart_only)
+        step(fake, losses["loss"])
+        histories[1].append(losses["fake_velocity"].item())
+    for history in histories:
+        assert history[-1] < 0.9 * history[0], history
+
+
+def step(optimiser: torch.optim.AdamW, loss: Tensor) -> None:
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
 
 
 def test_the_teacher_stays_and_the_others_move(pupil: Pupil, worlds: list[SeenWorld], tmp_path: Path):
