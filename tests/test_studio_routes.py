@@ -166,6 +166,21 @@ def test_too_many_streams_are_refused_in_words(shop):
     reopened.close()
 
 
+def test_a_burst_of_submissions_is_taken_whole_and_in_no_place_twice(tmp_path, maker):
+    workshop = Workshop(tmp_path, [maker])
+    app = create_app(workshop)
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: app.test_client().post("/api/jobs", json=body()), range(50)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert [status.position for status in workshop.status(workshop.queued())] == list(range(1, 51))
+    workshop.close()
+
+
+def test_a_file_that_is_removed_at_this_moment_is_gone_and_no_fault_of_the_servers(client, done, monkeypatch):
+    monkeypatch.setattr(Workshop, "file", lambda *_: Path("gone.ply"))
+    assert client.get(done["files"]["ply"]["url"]).status_code == 404
+
+
 def test_who_looks_at_scenes_does_not_starve_all_others(client, done, monkeypatch):
     drawing, let_go = threading.Event(), threading.Event()
 

@@ -10,7 +10,7 @@ from flashworld.jobs.turns import Turns
 from flashworld.request import SceneRequest, parse_request
 from flashworld.request.parsing import MAX_REQUEST_BYTES, read_json
 
-READING = Turns(at_once=2, waiting=46, seconds=10.0)
+READING = Turns(at_once=2, waiting=62, seconds=10.0)
 """Who reads a body or a picture. While it is checked, a picture can take hundreds of megabytes."""
 
 

@@ -12,7 +12,7 @@ from flashworld.apps.studio.watchman import Watchman
 from flashworld.errors import BackendError
 from flashworld.request.parsing import MAX_REQUEST_BYTES
 
-ANSWER_THREADS = 64
+ANSWER_THREADS = 80
 """For answers, beside one for each stream of events; more than may wait in all `Turns` together."""
 
 

@@ -8,7 +8,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,7 +20,7 @@ LOOK_SECONDS = 1.0
 UNREAD_SECONDS = 60.0
 """How long a client may take none of what waits for it."""
 ARRIVING_BYTES = 2 * 10**9
-"""Of all bodies that are on their way, together."""
+"""Of all bodies that are on their way or wait to be read, together."""
 
 
 class Watchman:
@@ -51,17 +51,18 @@ class Watchman:
                     with suppress(OSError):
                         connection.shutdown(socket.SHUT_RDWR)
 
-    def _unread(self, channels: Iterable[HTTPChannel], now: float) -> list[HTTPChannel]:
+    def _unread(self, channels: Sequence[HTTPChannel], now: float) -> list[HTTPChannel]:
         """The connections for which something has waited too long, and nothing was taken."""
         self._waiting = {each: self._waiting.get(each, now) for each in channels if each.total_outbufs_len > 0}
         taken = {each: max(since, each.last_activity) for each, since in self._waiting.items()}
         return [each for each, last in taken.items() if now - last > UNREAD_SECONDS]
 
 
-def too_much(channels: Iterable[HTTPChannel]) -> list[HTTPChannel]:
-    """The connections with the largest bodies on their way, so many that the others are within `ARRIVING_BYTES`."""
+def too_much(channels: Sequence[HTTPChannel]) -> list[HTTPChannel]:
+    """The connections with the largest bodies on their way, so many that all others are within `ARRIVING_BYTES`."""
     arriving = {each: request.body_bytes_received for each in channels if (request := each.request) is not None}
-    excess = sum(arriving.values()) - ARRIVING_BYTES
+    arrived = sum(request.body_bytes_received for each in channels for request in list(each.requests))
+    excess = arrived + sum(arriving.values()) - ARRIVING_BYTES
     ended = []
     for channel in sorted(arriving, key=lambda each: arriving[each], reverse=True):
         if excess <= 0:
