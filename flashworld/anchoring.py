@@ -28,6 +28,8 @@ STRETCH = 4.0
 """Pixels at a Gaussian's distance that it reaches at most, on surfaces seen from the side."""
 BEHIND = 1.12
 """Nearer than this many times the given view's surface, another view's Gaussian shows what that view shows better."""
+CONTINUED = 0.5
+"""Share of the picture's nearest border in the colours of what lies beside it."""
 
 
 class AnchoredDecoder:
@@ -45,17 +47,21 @@ class AnchoredDecoder:
         report: Report = ignore,
     ) -> Gaussians:
         """The decoder's scenes, anchored where there is a picture."""
-        decoded = self.decoder(features, latents, cameras, report)
-        scenes = [
-            decoded[index] if picture is None else anchored(decoded[index], cameras[index], picture)
-            for index, picture in enumerate(self.pictures)
-        ]
-        return Gaussians(*(torch.stack([getattr(scene, f.name) for scene in scenes]) for f in fields(Gaussians)))
+        return anchored_batch(self.decoder(features, latents, cameras, report), cameras, self.pictures)
 
 
 def decoder_for(decoder: GaussianDecoder, anchor: bool, pictures: list[PictureAt | None]) -> GaussianDecoder:
     """The decoder of a model whose configuration says whether to `anchor` scenes to the pictures that there are."""
     return AnchoredDecoder(decoder, pictures) if anchor else decoder
+
+
+def anchored_batch(scenes: Gaussians, cameras: Cameras, pictures: list[PictureAt | None]) -> Gaussians:
+    """Scenes [b, n] of cameras [b, t], anchored where there is a picture."""
+    each = [
+        scenes[index] if picture is None else anchored(scenes[index], cameras[index], picture)
+        for index, picture in enumerate(pictures)
+    ]
+    return Gaussians(*(torch.stack([getattr(scene, f.name) for scene in each]) for f in fields(Gaussians)))
 
 
 def anchored(
@@ -64,7 +70,9 @@ def anchored(
     """A scene of views [t], in the order view, point, row, column, whose view `picture.view` is the picture itself.
 
     Its Gaussians keep their distances, unless a constant one is given: what anchoring alone is worth. Those of other
-    views turn clear where they would stand before its surface.
+    views turn clear where they would stand before its surface, and opaque elsewhere, where nothing else is to be seen.
+    Beside the picture they take half of their colours from its border: what a small model says of places that it is not
+    shown is a guess, and so is the border, but the mean of two guesses is better than either.
     """
     camera = cameras[picture.view : picture.view + 1]
     num = len(scene) // len(cameras)
@@ -73,8 +81,11 @@ def anchored(
     distance = rearrange((scene.means[own] - camera.positions).norm(dim=-1), "(p h w) -> h (w p)", p=2, h=h, w=w)
     if constant_distance is not None:
         distance = torch.full_like(distance, constant_distance)
-    opacities = torch.where(own, OPAQUE, scene.opacities * ~stands_before(scene.means, camera, BEHIND * distance))
-    return _with(replace(scene, opacities=opacities), own, camera, picture.pixels.to(distance), distance)
+    clear = ~own & stands_before(scene.means, camera, BEHIND * distance)
+    opacities = torch.where(clear, 0.0, torch.full_like(scene.opacities, OPAQUE))
+    pixels = picture.pixels.to(distance)
+    harmonics = _continued(scene, camera, pixels)
+    return _with(replace(scene, opacities=opacities, harmonics=harmonics), own, camera, pixels, distance)
 
 
 def _with(
@@ -84,7 +95,8 @@ def _with(
     origins, directions = cast_rays(camera, distance.shape[0], distance.shape[1])
     means = (origins + distance[..., None] * directions)[0]
     pixel = distance / (camera.intrinsics[0, 0] * pixels.shape[-1])
-    rotations, scales = _lying_on(means, pixel)
+    # In training, how Gaussians lie follows from where they are, and teaches nothing about it.
+    rotations, scales = _lying_on(means.detach(), pixel.detach())
     colours = rearrange(pixels, "c (h row) w -> h w c row", row=2).mean(-1) / 2
 
     def put(values: Float[Tensor, "n *c"], cells: Float[Tensor, "h w2 *c"]) -> Float[Tensor, "n *c"]:
@@ -129,14 +141,30 @@ def _to_the_nearer_neighbour(means: Float[Tensor, "h w2 3"], dim: int) -> Float[
     return torch.where(onwards.norm(dim=-1, keepdim=True) < back.norm(dim=-1, keepdim=True), onwards, back)
 
 
+def _continued(scene: Gaussians, camera: Cameras, pixels: Float[Tensor, "3 height width"]) -> Float[Tensor, "n k 3"]:
+    """Colours of the scene, those beside what a camera sees drawn to the nearest pixel of its border."""
+    right, down, inside = _projected(scene.means.detach(), camera)
+    places = torch.stack([2 * right - 1, 2 * down - 1], dim=-1)[None, None]
+    nearest = torch.nn.functional.grid_sample(pixels[None], places, padding_mode="border", align_corners=False)
+    border = torch.zeros_like(scene.harmonics)
+    border[:, 0] = nearest[0, :, 0].mT / 2 / ZEROTH_HARMONIC
+    return torch.where(inside[:, None, None], scene.harmonics, scene.harmonics.lerp(border, CONTINUED))
+
+
 def stands_before(points: Float[Tensor, "n 3"], camera: Cameras, surface: Float[Tensor, "h w"]) -> Bool[Tensor, " n"]:
     """Whether a camera sees points before a surface, given by its distances on a grid over the picture."""
-    apart = points - camera.positions
-    x, y, z = (apart @ camera.rotations[0]).unbind(-1)
+    right, down, inside = _projected(points, camera)
+    h, w = surface.shape
+    column, row = (right * w).long().clamp(0, w - 1), (down * h).long().clamp(0, h - 1)
+    return inside & ((points - camera.positions).norm(dim=-1) < surface[row, column])
+
+
+def _projected(
+    points: Float[Tensor, "n 3"], camera: Cameras
+) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], Bool[Tensor, " n"]]:
+    """Where a camera sees points, 0 to 1 to the right and down, and whether it does."""
+    x, y, z = ((points - camera.positions) @ camera.rotations[0]).unbind(-1)
     fx, fy, cx, cy = camera.intrinsics[0]
     ahead = (-z).clamp(min=1e-4)
     right, down = fx * x / ahead + cx, cy - fy * y / ahead
-    inside = (z < -1e-4) & (right > 0) & (right < 1) & (down > 0) & (down < 1)
-    h, w = surface.shape
-    column, row = (right * w).long().clamp(0, w - 1), (down * h).long().clamp(0, h - 1)
-    return inside & (apart.norm(dim=-1) < surface[row, column])
+    return right, down, (z < -1e-4) & (right > 0) & (right < 1) & (down > 0) & (down < 1)
