@@ -14,7 +14,7 @@ from flashworld.apps.gradio import zerogpu  # before torch
 
 # isort: split
 from flashworld.apps.gradio.budget import duration
-from flashworld.apps.gradio.folder import own_folder
+from flashworld.apps.gradio.folder import OwnFolder
 from flashworld.apps.gradio.launch import run
 from flashworld.apps.gradio.order import Maker, Order
 from flashworld.apps.gradio.page import build
@@ -37,8 +37,9 @@ def generate_on_gpu(order: Order, folder: str) -> Generator[Told, None, None]:
     yield from work_on(MODEL, order, folder)
 
 
-SHELF = Shelf(own_folder())
+FOLDER = OwnFolder()
+SHELF = Shelf(FOLDER.path)
 BLOCKS, STYLE = build(Service(Maker(MODEL, PLAN, SETTINGS.hosted), generate_on_gpu, SHELF))
 
 if __name__ == "__main__":
-    run(BLOCKS, STYLE, SETTINGS, SHELF)
+    run(BLOCKS, STYLE, SETTINGS, SHELF, FOLDER)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 START = """
 import os, sys
-from flashworld.apps.gradio.folder import own_folder
-folder = own_folder()
+from flashworld.apps.gradio.folder import OwnFolder
+folder = OwnFolder().path
 assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
 (folder / "upload").mkdir()
 print(folder, flush=True)

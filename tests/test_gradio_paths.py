@@ -100,3 +100,12 @@ def test_galleries_are_made_from_what_is_shipped(tmp_path: Path):
     found = examples(tmp_path)
     assert [example.name for example in found if example.picture is None] == ["garden from text"]
     assert all(example.prompt and example.thumbnail.exists() for example in found)
+
+
+def test_faults_are_told_in_the_pages_words():
+    told = pieces.failure(
+        "text_prompt: neither a picture (image_prompt) nor a text (text_prompt) was given; one is needed"
+    )
+    assert "<li>Sentence: neither a picture nor a text was given; one is needed</li>" in told
+    assert "<li>cameras[0].fx: it is &lt;b&gt;</li>" in pieces.failure("cameras[0].fx: it is <b>")
+    assert "<li>The disk is full: try again.</li>" in pieces.failure("The disk is full: try again.")

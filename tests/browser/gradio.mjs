@@ -1,8 +1,8 @@
 // Uses the Space's page as a visitor does, in headless Chromium, and tells what happened as JSON.
 //
 // Usage: node gradio.mjs CHROMIUM VISIT.json, where VISIT.json is
-//   {url, folder, picture, prompt, size, frames, width, height, scale, dark, stages, fails, stops}
-// `picture` is a file or null; `size` is the beginning of an option of the page; `fails` expects a fault, `stops` presses
+//   {url, folder, example, picture, prompt, size, frames, width, height, scale, dark, stages, fails, stops}
+// `example` is the name of one in the gallery, `picture` a file or null; `size` is the beginning of an option of the page; `fails` expects a fault, `stops` presses
 // Stop, otherwise a scene is awaited. `stages` names the pictures to keep.
 // Pictures of the page go to `folder`: empty.png, filled.png, result.png (whole page), view.png (the 3D view's canvas).
 
@@ -50,6 +50,10 @@ try {
 }
 
 async function fill(page) {
+  if (visit.example) {
+    await page.click(`#fw-examples button:has(img[alt="${visit.example}"])`);
+    await page.waitForSelector('#fw-picture img', { timeout: 20_000 });
+  }
   if (visit.picture) {
     const input = await page.waitForSelector('#fw-picture input[type=file]');
     await input.uploadFile(visit.picture);

@@ -44,13 +44,20 @@ def visit(space: Space, folder: Path, **wishes: Any) -> dict[str, Any]:
     return json.loads(result.stdout)
 
 
+LIGHTHOUSE = json.loads((ROOT / "examples/requests/lighthouse.json").read_text())["text_prompt"]
+
+
 @pytest.mark.parametrize(
-    ("picture", "prompt"), [(str(PICTURE), None), (None, "a quiet garden"), (str(PICTURE), "a white house")]
+    ("wishes", "prompt"),
+    [
+        ({"picture": str(PICTURE)}, ""),
+        ({"prompt": "a quiet garden"}, "a quiet garden"),
+        ({"example": "lighthouse"}, LIGHTHOUSE),  # a picture and a sentence
+    ],
+    ids=["picture", "sentence", "example"],
 )
-def test_from_the_click_to_splats_video_and_files(
-    space: Space, tmp_path: Path, picture: str | None, prompt: str | None
-):
-    told = visit(space, tmp_path, picture=picture, prompt=prompt)
+def test_from_the_click_to_splats_video_and_files(space: Space, tmp_path: Path, wishes: dict[str, str], prompt: str):
+    told = visit(space, tmp_path, **wishes)
     assert told["errors"] == []
     assert told["status"].startswith("Done.")
     assert any(stage.startswith(("Imagining the scene", "Filming the flight")) for stage in told["stages"])
@@ -60,7 +67,7 @@ def test_from_the_click_to_splats_video_and_files(
     assert ply.num_gaussians == spz.num_gaussians > 1000
     assert f"{ply.num_gaussians:,} splats" == told["splats"]
     request = read_record((tmp_path / told["files"]["record"]).read_bytes()).request
-    assert (request.text_prompt, bool(request.image_prompt)) == (prompt or "", bool(picture))
+    assert (request.text_prompt, bool(request.image_prompt)) == (prompt, "prompt" not in wishes)
     ours = middle(first_frame(space, ply.num_gaussians))
     theirs = middle(Image.open(tmp_path / "view.png"))
     assert decibels(ours, theirs) > 33

@@ -13,27 +13,29 @@ PREFIX = "flashworld-space-"
 LOCK = "lock.sqlite3"
 
 
-def own_folder() -> Path:
+class OwnFolder:
     """A new folder below GRADIO_TEMP_DIR, or below the system's folder for such things; Gradio is told to use it.
 
     Gradio keeps what visitors upload in it, and results lie in it too, so that they are served where they are. Whatever
     is in there came by this program, and so may be deleted; what lies beside it may be another program's. The folder
     goes when the program ends; one whose program was killed goes at the next start.
     """
-    below = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
-    below.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(below)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=below))
-    lock = FolderLock(folder)
-    atexit.register(_end, folder, lock, os.getpid())
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    return folder
 
+    def __init__(self):
+        below = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+        below.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(below)
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=below))
+        self._lock = FolderLock(self.path)
+        self._owner = os.getpid()
+        os.environ["GRADIO_TEMP_DIR"] = str(self.path)
+        atexit.register(self.remove)
 
-def _end(folder: Path, lock: FolderLock, owner: int) -> None:
-    if os.getpid() == owner:  # a fork's end is not the program's
-        lock.release()
-        shutil.rmtree(folder, ignore_errors=True)
+    def remove(self) -> None:
+        """Let the folder go."""
+        if os.getpid() == self._owner:  # a fork's end is not the program's
+            self._lock.release()
+            shutil.rmtree(self.path, ignore_errors=True)
 
 
 def _remove_abandoned(below: Path) -> None:

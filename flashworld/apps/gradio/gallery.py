@@ -1,6 +1,7 @@
 """Ready paths and examples. They only fill the inputs: looking at them costs nobody any GPU time."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,10 @@ class ReadyPath:
 
 @dataclass(frozen=True)
 class Example:
-    """Inputs that go together. `thumbnail` is the picture itself, or a drawing of the path where there is none."""
+    """Inputs that go together. `thumbnail` is the picture itself, or a drawing of the path where there is none.
+
+    Pictures lie beside the drawings, in Gradio's folder: it takes no other file back from a gallery that was clicked.
+    """
 
     name: str
     picture: Path | None
@@ -38,7 +42,7 @@ def ready_paths(folder: Path) -> list[ReadyPath]:
 
 
 def examples(folder: Path) -> list[Example]:
-    """The requests that come with the project."""
+    """The requests that come with the project; their pictures and drawings are put into `folder`."""
     return [_example(file, folder) for file in sorted((EXAMPLES / "requests").glob("*.json"), reverse=True)]
 
 
@@ -53,5 +57,5 @@ def _example(file: Path, folder: Path) -> Example:
     fields = json.loads(file.read_text(encoding="utf-8"))
     path = _ready(file, folder)
     picture = EXAMPLES / "pictures" / f"{file.stem}.jpg"
-    there = picture if picture.exists() else None
+    there = Path(shutil.copy(picture, folder)) if picture.exists() else None
     return Example(path.name, there, fields["text_prompt"], path.text, there or path.drawing)

@@ -1,11 +1,13 @@
 """Starts the page, and keeps its folder tidy."""
 
+import os
 import signal
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 import gradio as gr
 
+from flashworld.apps.gradio.folder import OwnFolder
 from flashworld.apps.gradio.settings import Settings
 from flashworld.apps.gradio.shelf import Shelf
 
@@ -15,9 +17,8 @@ MOST_UPLOAD = "64mb"
 TIDY_SECONDS = 60.0
 
 
-def run(blocks: gr.Blocks, style: dict[str, Any], settings: Settings, shelf: Shelf) -> None:
-    """Serve the page until the program is told to end."""
-    # A service is ended by a signal that would leave no time to clean up; let it be as Ctrl+C is.
+def run(blocks: gr.Blocks, style: dict[str, Any], settings: Settings, shelf: Shelf, folder: OwnFolder) -> NoReturn:
+    """Serve the page until the program is told to end, by Ctrl+C or by a signal; then end it."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=_keep_tidy, args=(shelf,), daemon=True, name="tidy").start()
     blocks.launch(
@@ -28,6 +29,8 @@ def run(blocks: gr.Blocks, style: dict[str, Any], settings: Settings, shelf: She
         ssr_mode=False,
         **style,
     )
+    folder.remove()
+    os._exit(0)  # threads in the midst of a scene, which nobody will see, would hold up the end until it is made
 
 
 def _keep_tidy(shelf: Shelf) -> None:

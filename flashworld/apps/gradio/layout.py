@@ -218,7 +218,7 @@ def _options() -> tuple[gr.Dropdown, gr.Slider, gr.Number, gr.Button, gr.Slider,
                 scale=4,
                 elem_id="fw-seed",
             )
-            dice = gr.Button("🎲", scale=0, min_width=52, elem_id="fw-dice")
+            dice = gr.Button("⚄", scale=0, min_width=52, elem_id="fw-dice")
         image_index = gr.Slider(0, 23, value=0, step=1, label="View that the picture shows", elem_id="fw-index")
         video = gr.Checkbox(value=True, label="Film the flight along the path", elem_id="fw-film")
     return size, frames, seed, dice, image_index, video

@@ -11,7 +11,7 @@ from gradio import themes
 
 from flashworld.apps.gradio import api, pieces, published
 from flashworld.apps.gradio.budget import MOST_FRAMES, duration
-from flashworld.apps.gradio.gallery import EXAMPLES, Example, ReadyPath, examples, ready_paths
+from flashworld.apps.gradio.gallery import Example, ReadyPath, examples, ready_paths
 from flashworld.apps.gradio.layout import SIZES, Page, amount_of, lay_out
 from flashworld.apps.gradio.order import picture_of, take_order, workload_of
 from flashworld.apps.gradio.paths import from_files, from_template
@@ -35,7 +35,7 @@ QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
 def build(service: Service) -> tuple[gr.Blocks, dict[str, Any]]:
     """The whole page with its interfaces, and what else `launch` has to be given."""
     drawings = service.shelf.root / "drawings"
-    gr.set_static_paths([pieces.WEB, EXAMPLES, drawings])
+    gr.set_static_paths([pieces.WEB, drawings])
     paths = ready_paths(drawings)
     shown = examples(drawings)
     theme = themes.Default(

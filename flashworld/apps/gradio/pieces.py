@@ -84,11 +84,30 @@ def stopped() -> str:
     return '<div class="fw-card" role="status">Stopped. Nothing was kept.</div>'
 
 
+FIELDS = {
+    "image_prompt": "Picture",
+    "text_prompt": "Sentence",
+    "camera_json": "Camera path",
+    "resolution": "Size and views",
+    "seed": "Seed",
+    "image_index": "View that the picture shows",
+}
+"""Fields of a request as the page calls them."""
+
+
 def failure(text: str, brief: bool = False) -> str:
     """What went wrong, a line for each fault."""
-    lines = "".join(f"<li>{escape(line)}</li>" for line in text.splitlines()[:8])
+    lines = "".join(f"<li>{escape(_as_the_page_says(line))}</li>" for line in text.splitlines()[:8])
     head = "" if brief else "<b>This did not work.</b>"
     return f'<div class="fw-card fw-failed" role="alert">{head}<ul>{lines}</ul></div>'
+
+
+def _as_the_page_says(fault: str) -> str:
+    """A fault without the names that fields have for programs only."""
+    field, colon, rest = fault.partition(": ")
+    for name in FIELDS:
+        rest = rest.replace(f" ({name})", "")
+    return FIELDS.get(field, field) + colon + rest
 
 
 def cost(seconds: int) -> str:
