@@ -50,6 +50,8 @@ def guided(conditional: Velocity, unconditional: Velocity, guidance: float) -> V
 
     A guidance of 1 is the conditional velocity.
     """
+    if guidance == 1:
+        return conditional
 
     def velocity(noisy: Tensor, sigma: Tensor) -> Tensor:
         without = unconditional(noisy, sigma)

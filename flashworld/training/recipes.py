@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from flashworld.models.config import TINY, ModelConfig
+from flashworld.models.config import FLASHWORLD, TINY, ModelConfig
 from flashworld.training.autoencoder import AutoencoderStage
 from flashworld.training.data import Sight
 from flashworld.training.distil import DistilStage
@@ -53,7 +53,7 @@ def tiny() -> Recipe:
             renew=1,
         ),
         distil=DistilStage(
-            Plan(samples=60_000, batch=64, rate=1e-4, warm_up=3_200, half_life=4_000, log_every=10, score_every=200),
+            Plan(samples=60_000, batch=64, rate=1e-4, warm_up=3_200, half_life=4_000, log_every=12, score_every=200),
             window=1024,
             renew=1,
         ),
@@ -94,7 +94,7 @@ def tiny_smoke() -> Recipe:
             held_out=8,
         ),
         distil=DistilStage(
-            Plan(samples=120, batch=4, rate=1e-4, warm_up=20, half_life=40, log_every=5, score_every=15),
+            Plan(samples=120, batch=4, rate=1e-4, warm_up=20, half_life=40, log_every=3, score_every=15),
             window=32,
             renew=4,
             held_out=8,
@@ -112,5 +112,45 @@ def with_steps(recipe: Recipe, stage: str, steps: int) -> Recipe:
     return replace(recipe, **{stage: replace(settings, plan=shorter)})
 
 
-RECIPES = {"tiny": tiny, "tiny-smoke": tiny_smoke}
+def flashworld() -> Recipe:
+    """The published model's sizes, for several large GPUs; a step takes one scene after another.
+
+    Nobody has run it as a whole. That its networks, losses and gradients fit together is tested without memory. To begin
+    with published weights is far cheaper than from nothing.
+    """
+    return Recipe(
+        name="flashworld",
+        model=replace(FLASHWORLD, native=(24, 480, 704)),
+        sight=Sight(480, 704, num_views=24, num_extra=4),
+        autoencoder=AutoencoderStage(
+            Plan(samples=10_000_000, batch=256, parts=32, rate=1e-4, warm_up=256_000, half_life=256_000),
+            window=64,
+            renew=4,
+            examples=2,
+            held_out=4,
+        ),
+        lift=LiftStage(
+            Plan(samples=2_000_000, batch=64, parts=64, rate=2e-5, warm_up=64_000, half_life=64_000),
+            window=64,
+            renew=1,
+            held_out=4,
+        ),
+        dual=DualStage(
+            Plan(samples=1_000_000, batch=64, parts=64, rate=2e-5, warm_up=64_000, half_life=64_000),
+            window=64,
+            renew=1,
+            rendered=1,
+            held_out=4,
+        ),
+        distil=DistilStage(
+            Plan(samples=200_000, batch=64, parts=64, rate=2e-6, warm_up=6_400, half_life=32_000),
+            window=64,
+            renew=1,
+            held_out=4,
+        ),
+        statistics=8,
+    )
+
+
+RECIPES = {"tiny": tiny, "tiny-smoke": tiny_smoke, "flashworld": flashworld}
 """By the name that a person gives."""
