@@ -380,13 +380,23 @@ def test_a_published_request_keeps_its_cameras_and_its_frame(tmp_path: Path):
 @pytest.mark.parametrize(("width", "height"), [(704, 480), (480, 704)])
 def test_the_overview_sees_the_whole_path_and_what_it_goes_past(width: int, height: int):
     size = {"width": width, "height": height}
-    for seed, subject in ((1, [0.0, 0.0, -2.0]), (2, [5.0, 1.0, 0.0])):
+    for seed in (1, 2):
         [*poses] = call("path/lens.js", *(["poseOf", view, size] for view in random_views(8, seed, width, height)))
         [lens] = call("path/lens.js", ["lensFromFov", 60])
-        [seen] = call("path/overview.js", ["overviewOf", poses, subject, lens, size])
+        [picture] = call("path/overview.js", ["cornersAt", poses[seed], 2, size])
+        [seen] = call("path/overview.js", ["overviewOf", poses, picture, lens, size])
         world_from_camera = matrix_from_quaternion(torch.tensor(seen["quaternion"]))
-        points = torch.tensor([*(pose["position"] for pose in poses), subject]) - torch.tensor(seen["position"])
+        points = torch.tensor([*(pose["position"] for pose in poses), *picture]) - torch.tensor(seen["position"])
         x, y, z = (points @ world_from_camera).T
         assert (z < 0).all()
         assert ((x / -z).abs() < 0.5 / lens["fx"]).all()
         assert ((y / -z).abs() < 0.5 * height / width / lens["fy"]).all()
+
+
+def test_of_keys_that_crowd_each_other_some_are_drawn():
+    keys = [{"position": [0.1 * i, 0, 0], "quaternion": [1, 0, 0, 0]} for i in range(10)]
+    turning = [{"position": [0, 0, 0], "quaternion": [math.cos(0.1 * i), 0, math.sin(0.1 * i), 0]} for i in range(5)]
+    thinned, wide, turned = call("path/spread.js", ["apart", keys, 0.35], ["apart", keys, 0.05], ["apart", turning, 1])
+    assert [i for i, drawn in enumerate(thinned) if drawn] == [0, 4, 8, 9]
+    assert all(wide)
+    assert turned == [True, False, True, False, True]

@@ -6,8 +6,7 @@ import { byId } from '../elements.js';
 import { t } from '../i18n.js';
 import { addKey } from '../path/edit.js';
 import { cameraOf } from '../path/lens.js';
-import { overviewOf } from '../path/overview.js';
-import { rotate } from '../path/quaternion.js';
+import { cornersAt, overviewOf } from '../path/overview.js';
 import { frameOfKey, poseAtFrame, posesOf } from '../path/sample.js';
 import { SUBJECT_DISTANCE } from '../stage/ground.js';
 
@@ -69,14 +68,12 @@ export function stageActions(studio, view) {
     },
     /** So far back that the whole path is seen, and what it goes past. */
     overview() {
-      const { path, size } = studio.draft.get();
+      const { path, size, picture } = studio.draft.get();
       if (path.keys.length === 0) return;
-      const { position, quaternion } = poseAtFrame(path, path.imageIndex);
-      const ahead = rotate(quaternion, [0, 0, -SUBJECT_DISTANCE]);
-      const subject = position.map((value, axis) => value + ahead[axis]);
-      const { lens } = studio.ui.get();
-      const pose = overviewOf(posesOf(path), subject, lens, size);
-      view.controls.reach = Math.hypot(...pose.position.map((value, axis) => value - subject[axis]));
+      const far = picture || studio.shown.get().source ? SUBJECT_DISTANCE : 0.5 * SUBJECT_DISTANCE;
+      const seen = cornersAt(poseAtFrame(path, path.imageIndex), far, size);
+      const pose = overviewOf(posesOf(path), seen, studio.ui.get().lens, size);
+      view.controls.reach = Math.hypot(...pose.position.map((value, axis) => value - seen[0][axis]));
       studio.ui.update({ pathShown: true, riding: false });
       actions.goTo(pose);
     },

@@ -61,7 +61,7 @@ export function mountInspector(studio, { select, goTo, poseOfView, say }) {
       button(t('path.duplicate'), () => change(duplicateKey, index + 1, t('path.duplicated'))),
       iconButton('left', t('path.earlier'), () => change((p, i) => moveKey(p, i, i - 1), index - 1, t('path.moved')), { disabled: index === 0 }),
       iconButton('right', t('path.later'), () => change((p, i) => moveKey(p, i, i + 1), index + 1, t('path.moved')), { disabled: index === last }),
-      make('label', { class: 'inline' }, t('path.fov'), fov, degrees),
+      make('label', { class: 'inline', title: t('path.fov') }, make('span', { class: 'lens' }, t('path.fov')), fov, degrees),
       button(t('path.fovAll'), () => change((p) => setFov(p, Number(fov.value)), index, t('path.fovAllDone')), t('path.fovAllTitle')),
       make('label', { class: 'inline' }, t('path.atFrame'), frame),
       iconButton('trash', t('path.delete'), () => change(removeKey, index, t('path.deleted', { number: index + 1 }))),

@@ -21,20 +21,15 @@ const GROUPS = {
 export function showKeys() {
   const dialog = byId('keys-dialog');
   const words = (text) => text.split(' ').map((part) => (/^(keys|help)\./.test(part) ? t(part) : part)).join(' ');
-  const table = make('dl', { class: 'keys-table' });
-  for (const [title, rows] of Object.entries(GROUPS)) {
+  const groups = Object.entries(GROUPS).map(([title, rows]) => {
     const entries = rows.flatMap(([keys, key]) => {
       const how = keys.startsWith('help.') ? words(keys) : make('kbd', {}, words(keys));
       return [make('dt', {}, how), make('dd', {}, t(key))];
     });
-    dialogPart(table, t(title), entries);
-  }
+    return make('section', {}, make('h3', {}, t(title)), make('dl', {}, ...entries));
+  });
+  const table = make('div', { class: 'keys-table' }, ...groups);
   const close = make('button', { type: 'button', autofocus: true, onclick: () => dialog.close() }, t('dialog.close'));
   dialog.replaceChildren(make('h2', { id: 'keys-title' }, t('app.keys')), table, make('div', { class: 'sheet-foot' }, close));
   dialog.showModal();
-}
-
-/** A titled part of the table: a list of its own, since a list of terms holds no headings. */
-function dialogPart(table, title, entries) {
-  table.append(make('dt', { class: 'part' }, title), make('dd', { class: 'part' }), ...entries);
 }

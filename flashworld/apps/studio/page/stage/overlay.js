@@ -8,6 +8,7 @@ import { posed } from '../../web/cameras.js';
 import { aboutAxis, multiply, normalise } from '../path/quaternion.js';
 import { replaceKey } from '../path/edit.js';
 import { poseAt, poseAtFrame } from '../path/sample.js';
+import { apart } from '../path/spread.js';
 
 const CURVE_POINTS = 160;
 const [GRAB_PIXELS, LONGEST] = [13, 0.32];
@@ -50,8 +51,9 @@ export function mountOverlay(studio, view, { select }) {
       const points = Array.from({ length: CURVE_POINTS + 1 }, (_, i) => poseAt({ ...path, easing: 'linear' }, i / CURVE_POINTS).position);
       lines.add(line(new Line2(), new LineGeometry().setPositions(points.flat()), colours.curve, 2.5));
     }
+    const clear = apart(path.keys, 0.6 * long);
     path.keys.forEach((key, i) => {
-      add(key, frustum(key, size, long, i === selected ? colours.selected : colours.key, i === selected ? 2.5 : 1.3));
+      if (clear[i] || i === selected) add(key, frustum(key, size, long, i === selected ? colours.selected : colours.key, i === selected ? 2.5 : 1.3));
     });
     const at = poseAtFrame(path, frame);
     add(at, frustum(at, size, 0.8 * long, colours.head, 1.3));

@@ -300,7 +300,7 @@ export default {
   'help.delete': 'in the strip: delete',
   'help.undo': 'undo',
   'help.redo': 'redo',
-  'help.rest': 'Else',
+  'help.rest': 'Other',
   'help.generate': 'generate',
   'help.templates': 'add a movement',
   'help.home': 'to where the picture is seen from',
