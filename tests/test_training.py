@@ -375,7 +375,8 @@ def test_both_modes_and_the_lift_learn_a_fixed_batch(pupil: Pupil, batch: SceneB
 
 def test_generation_in_training_is_the_loops(pupil: Pupil, batch: SceneBatch):
     """A batch of the loop's own noise ends in the loop's own scene."""
-    from flashworld.conditioning import Conditioning
+    from flashworld.anchoring import decoder_for
+    from flashworld.conditioning import Conditioning, PictureAt
     from flashworld.denoising import Schedule, denoise
     from flashworld.models.transformer import TransformerDenoiser
 
@@ -390,8 +391,9 @@ def test_generation_in_training_is_the_loops(pupil: Pupil, batch: SceneBatch):
 
     one = Conditioning(given.text[:1], given.latents[:1], given.rays[:1], seen.cameras[:1])
     schedule = Schedule.flow(RECIPE.model.denoising_steps, RECIPE.model.shift)
+    decoder = decoder_for(pupil.recon_decoder, pupil.config.anchored, [PictureAt(seen.rgb[0, 0] * 2 - 1, 0)])
     *_, last = denoise(
-        TransformerDenoiser(pupil.transformer, 48), pupil.recon_decoder, pupil.vae, one, schedule, [noise],
+        TransformerDenoiser(pupil.transformer, 48), decoder, pupil.vae, one, schedule, [noise],
         feature_channels=RECIPE.model.feature_channels,
     )  # fmt: skip
     ours = render_batch(trained[:1], seen.cameras[:1], 48, 64)

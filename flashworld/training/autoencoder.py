@@ -59,7 +59,7 @@ def task(
 
     def losses(window: list[SeenWorld], generator: torch.Generator, progress: float) -> dict[str, Tensor]:
         views = len(window[0].rgb)
-        chosen = torch.randint(views * len(window), (stage.plan.batch,), generator=generator).tolist()
+        chosen = torch.randint(views * len(window), (stage.plan.part,), generator=generator).tolist()
         pictures = varied(torch.stack([window[i // views].rgb[i % views] for i in chosen]).to(device), generator)
         codes = components.codes(pictures) if progress < stage.taught else None
         return autoencoder_losses(pupil, pictures, codes, generator, stage)

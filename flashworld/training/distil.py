@@ -4,7 +4,7 @@ Multi-view mode makes good views that agree only roughly; 3D mode makes views th
 a blur. So the distribution of the second is drawn to that of the first (FlashWorld, arXiv 2510.13678, section 3.3; by
 DMD2, Yin et al., arXiv 2405.14867). Three transformers begin as the one of the stage `dual`:
 
-- the **teacher** stays as it is, and is asked for velocities in multi-view mode, with guidance by captions;
+- the **teacher** stays as it is, and is asked for velocities in multi-view mode, guided by captions if asked to;
 - the **student** generates scenes in 3D mode by its own steps: from noise on to a step drawn by lot, each step's views
   rendered, encoded and fed back. Only the last step carries gradients; latents of its rendered views are the `samples`;
 - the **fake score** is a multi-view mode that learns nothing but the student's samples, by the loss of velocities.
@@ -33,13 +33,12 @@ from flashworld.training.dual import score
 from flashworld.training.flow import guided, levels, matching_loss, velocity_loss
 from flashworld.training.lift import is_from_autoencoder
 from flashworld.training.pupil import Pupil
-from flashworld.training.rollout import encode_scenes, inputs_of_step
+from flashworld.training.rollout import encode_scenes, inputs_of_step, scenes_of
 from flashworld.training.scenes import (
     Known,
     Prediction,
     SceneBatch,
     embed_captions,
-    gaussians_of,
     known,
     predict,
     velocity_of,
@@ -54,10 +53,10 @@ class DistilStage:
     plan: Plan
     window: int
     renew: int
-    student_share: float = 0.2
-    """Of the steps; in the others the fake score learns. It has to be right about a student that moves."""
-    guidance: float = 2.0
-    """Of the teacher, by captions; 1 is none."""
+    student_every: int = 5
+    """Of so many steps the last is the student's; in the others the fake score learns, so as to be right about it."""
+    guidance: float = 1.0
+    """Of the teacher, by captions; 1 is none. Worth more only with a teacher that reads them well."""
     consistency: float = 0.1
     """Weight of cross-mode consistency."""
     image_drop: float = 0.25
@@ -102,10 +101,11 @@ def task(
     learning = {"transformer": pupil.transformer, "recon_decoder": pupil.recon_decoder, "fake": critics.fake}
     truth = SceneBatch.of(held_out, device)
 
-    def losses(window: list[SeenWorld], generator: torch.Generator, _progress: float) -> dict[str, Tensor]:
-        chosen = torch.randint(len(window), (stage.plan.batch,), generator=generator).tolist()
+    def losses(window: list[SeenWorld], generator: torch.Generator, progress: float) -> dict[str, Tensor]:
+        chosen = torch.randint(len(window), (stage.plan.part,), generator=generator).tolist()
         seen = SceneBatch.of([window[i] for i in chosen], device).views(num_views)
-        if torch.rand((), generator=generator) < stage.student_share:
+        step = round(progress * stage.plan.samples / stage.plan.batch)
+        if (step + 1) % stage.student_every == 0:
             return student_losses(pupil, critics, seen, generator, stage)
         return fake_losses(pupil, critics, seen, generator, stage)
 
@@ -157,4 +157,4 @@ def generated(
     """One step of the student's own generation, drawn by lot, and latents of the views of its scenes."""
     step = int(torch.randint(len(pupil.config.denoising_steps), (), generator=generator))
     found = predict(pupil.transformer, given, *inputs_of_step(pupil, given, seen, step, generator))
-    return found, encode_scenes(pupil, gaussians_of(pupil, found, seen.cameras), seen, generator)
+    return found, encode_scenes(pupil, scenes_of(pupil, found, given, seen), seen, generator)

@@ -20,8 +20,17 @@ from flashworld.training.flow import levels, noised, velocity_loss
 from flashworld.training.lift import is_from_autoencoder, weighted
 from flashworld.training.measures import pooled_psnr, psnr, sheet, ssim
 from flashworld.training.pupil import Pupil
-from flashworld.training.rollout import encode_scenes, fed_back, generate_batch, sigmas_of
-from flashworld.training.scenes import Known, SceneBatch, gaussians_of, known, predict, render_batch, velocity_of
+from flashworld.training.rollout import encode_scenes, fed_back, generate_batch, scenes_of, sigmas_of
+from flashworld.training.scenes import (
+    Known,
+    SceneBatch,
+    as_generated,
+    gaussians_of,
+    known,
+    predict,
+    render_batch,
+    velocity_of,
+)
 from flashworld.training.targets import colour_loss, distance_loss, distances, opacity_loss, size_loss
 from flashworld.training.trainer import Plan, Task
 
@@ -75,7 +84,7 @@ def task(
     truth = SceneBatch.of(held_out, device)
 
     def losses(window: list[SeenWorld], generator: torch.Generator, progress: float) -> dict[str, Tensor]:
-        chosen = torch.randint(len(window), (stage.plan.batch,), generator=generator).tolist()
+        chosen = torch.randint(len(window), (stage.plan.part,), generator=generator).tolist()
         batch = SceneBatch.of([window[i] for i in chosen], device)
         if torch.rand((), generator=generator) < stage.multiview_share:
             return multiview_losses(pupil, batch.views(num_views), generator, stage)
@@ -122,7 +131,8 @@ def scene_losses(
     if renders:
         few = slice(stage.rendered)
         shown, novel = _supervised(batch.scenes(few), num_views, generator)
-        losses |= {"render": _render_loss(scenes[few], shown), "novel": _render_loss(scenes[few], novel)}
+        made = as_generated(pupil, scenes[few], seen.scenes(few), given.shown[few])
+        losses |= {"render": _render_loss(made, shown), "novel": _render_loss(made, novel)}
     return {"loss": weighted(losses, WEIGHTS), **losses}
 
 
@@ -142,7 +152,7 @@ def _at_a_step(
         previous = predict(pupil.transformer, given, noised(given.clean, noises[1], before), before)
         latents = previous.latents
         if renders and may_render:
-            latents = encode_scenes(pupil, gaussians_of(pupil, previous, seen.cameras), seen, generator)
+            latents = encode_scenes(pupil, scenes_of(pupil, previous, given, seen), seen, generator)
     return noised(latents, noises[0], level), level, fed_back(previous, latents)
 
 

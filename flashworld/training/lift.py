@@ -60,7 +60,7 @@ def task(
     truth = SceneBatch.of(held_out, device).views(1)
 
     def losses(window: list[SeenWorld], generator: torch.Generator, _progress: float) -> dict[str, Tensor]:
-        chosen = torch.randint(len(window), (stage.plan.batch,), generator=generator).tolist()
+        chosen = torch.randint(len(window), (stage.plan.part,), generator=generator).tolist()
         batch = any_view_first(SceneBatch.of([window[i] for i in chosen], device), generator)
         return lift_losses(pupil, batch, generator, stage)
 

@@ -115,8 +115,8 @@ def with_steps(recipe: Recipe, stage: str, steps: int) -> Recipe:
 def flashworld() -> Recipe:
     """The published model's sizes, for several large GPUs; a step takes one scene after another.
 
-    Nobody has run it as a whole. That its networks, losses and gradients fit together is tested without memory. To begin
-    with published weights is far cheaper than from nothing.
+    Nobody has run it as a whole. That its networks, losses and gradients fit together is tested without memory. To
+    begin with published weights is far cheaper than from nothing.
     """
     return Recipe(
         name="flashworld",

@@ -13,7 +13,16 @@ from flashworld.gaussians import Gaussians
 from flashworld.training.draws import normal
 from flashworld.training.flow import noised
 from flashworld.training.pupil import Pupil, computing_short
-from flashworld.training.scenes import Known, Prediction, SceneBatch, gaussians_of, known, predict, render_batch
+from flashworld.training.scenes import (
+    Known,
+    Prediction,
+    SceneBatch,
+    as_generated,
+    gaussians_of,
+    known,
+    predict,
+    render_batch,
+)
 
 
 def sigmas_of(pupil: Pupil) -> tuple[float, ...]:
@@ -29,7 +38,7 @@ def inputs_of_step(
     clean, feedback = torch.zeros_like(given.clean), None
     if step > 0:
         found = predict(pupil.transformer, given, *inputs_of_step(pupil, given, seen, step - 1, generator))
-        clean = encode_scenes(pupil, gaussians_of(pupil, found, seen.cameras), seen, generator)
+        clean = encode_scenes(pupil, scenes_of(pupil, found, given, seen), seen, generator)
         feedback = fed_back(found, clean)
     level = clean.new_full((len(clean),), sigmas_of(pupil)[step])
     return noised(clean, normal(clean.shape, generator, clean.device), level), level, feedback
@@ -57,4 +66,9 @@ def generate_batch(pupil: Pupil, seen: SceneBatch, generator: torch.Generator) -
     given = known(pupil, seen, generator)
     last = len(pupil.config.denoising_steps) - 1
     found = predict(pupil.transformer, given, *inputs_of_step(pupil, given, seen, last, generator))
-    return gaussians_of(pupil, found, seen.cameras)
+    return scenes_of(pupil, found, given, seen)
+
+
+def scenes_of(pupil: Pupil, found: Prediction, given: Known, seen: SceneBatch) -> Gaussians:
+    """What a step of generation makes of its prediction."""
+    return as_generated(pupil, gaussians_of(pupil, found, seen.cameras), seen, given.shown)

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from flashworld.errors import WeightsError
+from flashworld.errors import BackendError, WeightsError
 from flashworld.models.compilation import compile_regions
-from flashworld.training import autoencoder, distil, dual, lift
+from flashworld.training import autoencoder, company, distil, dual, lift
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_result, write_result
 from flashworld.training.data import SeenWorld, Sight, background, in_order
@@ -83,16 +83,37 @@ def run(
         compiled: Compile the networks first.
     """
     deadline = float("inf") if minutes is None else monotonic() + 60 * minutes
+    recipe = divided(recipe, company.size())
     names = list(STAGES)[1 if model else 0 :] if only is None else [only]
-    if model is not None:
+    if model is not None and company.is_first():
         begin_with(model, recipe, output, list(STAGES)[: list(STAGES).index(names[0])], resume)
+    company.wait()
     stored = read_store(output / "worlds", recipe.sight, device)
     with background(processes) as executor:
         place = Place(output, device, executor, deadline, listen, data, stored, compiled)
         done = all(STAGES[name](recipe, place, resume) for name in names)
-        if done and names[-1] in MAKERS:
+        if done and names[-1] in MAKERS and company.is_first():
             write_model(recipe, place, names[-1])
     return done
+
+
+def divided(recipe: Recipe, processes: int) -> Recipe:
+    """The recipe with each step in parts enough for so many processes.
+
+    Raises:
+        BackendError: A batch cannot be divided evenly.
+    """
+
+    def stage(name: str) -> Any:
+        stage = getattr(recipe, name)
+        plan = replace(stage.plan, parts=max(stage.plan.parts, processes))
+        if plan.batch % plan.parts:
+            raise BackendError(
+                f"{plan.parts} processes cannot share {plan.batch} samples evenly: start another number."
+            )
+        return replace(stage, plan=plan)
+
+    return replace(recipe, **{name: stage(name) for name in STAGES})
 
 
 def worlds(sight: Sight, place: Place, stage: int) -> Callable[[int], Iterator[SeenWorld]]:
@@ -212,7 +233,7 @@ def _run_stage(
     resume: bool,
 ) -> bool:
     """Train one stage unless it is finished, and write what it hands on; returns whether it is finished."""
-    if resume and is_finished(folder):
+    if resume and company.first_says(is_finished(folder)):
         return True
     pupil, task = begin()
     if place.compiled:
@@ -221,7 +242,9 @@ def _run_stage(
     own = dict(pupil.named_parameters())  # a stage may also train what no model keeps
     average = {name: value for name, value in state.average.items() if name in own}
     load_tensors(pupil, average)
-    write_result(folder, average, {"step": state.step, "steps": plan.steps, **facts(pupil)})
+    if company.is_first():
+        write_result(folder, average, {"step": state.step, "steps": plan.steps, **facts(pupil)})
+    company.wait()
     return state.step == plan.steps
 
 
@@ -242,7 +265,8 @@ def begin_with(model: str | Path, recipe: Recipe, output: Path, stages: list[str
     """
     loaded = load(model, dtype=torch.float32)
     sizes = loaded.config.autoencoder
-    if loaded.config != with_latent_scale(recipe.model, sizes.latents_mean, sizes.latents_std):
+    wanted = with_latent_scale(recipe.model, sizes.latents_mean, sizes.latents_std)
+    if loaded.config != replace(wanted, native=loaded.config.native):
         raise WeightsError(
             f"{model} has other sizes than the model of the recipe {recipe.name}: choose another recipe."
         )

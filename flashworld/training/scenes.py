@@ -13,7 +13,9 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from flashworld.anchoring import anchored_batch
 from flashworld.cameras import Cameras, ray_map
+from flashworld.conditioning import PictureAt
 from flashworld.gaussians import Gaussians
 from flashworld.models.text import NUM_TOKENS, PREFIX, Umt5TextEncoder, byte_tokenizer
 from flashworld.rendering import render
@@ -63,6 +65,8 @@ class Known:
     rays: Float[Tensor, "b 6 t h w"]
     latents: Float[Tensor, "b z t h w"]
     clean: Float[Tensor, "b z t h w"]
+    shown: list[bool]
+    """Which scenes have their picture."""
 
 
 def known(
@@ -75,13 +79,14 @@ def known(
         posterior = pupil.vae(rearrange(batch.rgb, "b v c H W -> (b v) c H W") * 2 - 1)
     noise = normal(posterior.mean.shape, generator, device)
     clean = rearrange(posterior.sample(noise), "(b v) z h w -> b z v h w", b=num)
+    kept = torch.rand(num, 1, 1, 1, generator=generator) >= image_drop
     shown = torch.zeros(num, 1, views, 1, 1, device=device)
-    shown[:, :, 0] = (torch.rand(num, 1, 1, 1, generator=generator) >= image_drop).float().to(device)
+    shown[:, :, 0] = kept.float().to(device)
     silent = torch.rand(num, generator=generator) < text_drop
     captions = ["" if quiet else caption for quiet, caption in zip(silent.tolist(), batch.captions, strict=True)]
     h, w = clean.shape[-2:]
     rays = rearrange(ray_map(batch.cameras, h, w), "b t h w c -> b c t h w")
-    return Known(embed_captions(pupil, captions, device), rays, clean * shown, clean)
+    return Known(embed_captions(pupil, captions, device), rays, clean * shown, clean, kept.flatten().tolist())
 
 
 def embed_captions(pupil: Pupil, captions: list[str], device: torch.device) -> Float[Tensor, "b l d"]:
@@ -143,6 +148,14 @@ def gaussians_of(pupil: Pupil, prediction: Prediction, cameras: Cameras) -> Gaus
         maps = decoder.decode(features, codes)
     views = decoder.gs_head(maps.float(), Cameras.from_vectors(cameras.vectors().flatten(0, 1)))
     return Gaussians.from_vectors(rearrange(views.vectors(), "(b t) n c -> b (t n) c", b=num))
+
+
+def as_generated(pupil: Pupil, scenes: Gaussians, seen: SceneBatch, shown: list[bool]) -> Gaussians:
+    """Scenes as generation makes them: those of an anchored model have the pictures that were shown to it."""
+    if not pupil.config.anchored:
+        return scenes
+    pictures = [PictureAt(rgb[0] * 2 - 1, 0) if known else None for rgb, known in zip(seen.rgb, shown, strict=True)]
+    return anchored_batch(scenes, seen.cameras, pictures)
 
 
 def render_batch(scenes: Gaussians, cameras: Cameras, height: int, width: int) -> Float[Tensor, "b v 3 H W"]:

@@ -2,7 +2,7 @@
 
 What step k sees, data and random numbers, follows from k and the stage's seed alone, so a checkpoint holds parameters,
 optimiser and averages, and the number of steps. On a CPU a resumed run ends with the very bits of an uninterrupted one.
-One device; the batch of a step is a list of numbers, which is what several devices would divide among them.
+Several processes may share the parts of a step (`company`); the first of them writes.
 """
 
 import json
@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from flashworld.training import company
 from flashworld.training.checkpoints import read_checkpoint, write_checkpoint
 
 B = TypeVar("B")
@@ -45,6 +46,14 @@ class Plan:
     """Steps between scores on held-out worlds, each with a contact sheet."""
     checkpoint_seconds: float = 180.0
     seed: int = 0
+    parts: int = 1
+    """Into which a step's batch is divided, each with random numbers of its own. One process takes them one after the
+    other, with memory for one; several share them (`company`)."""
+
+    @property
+    def part(self) -> int:
+        """Samples of a part of a step."""
+        return self.batch // self.parts
 
     @property
     def steps(self) -> int:
@@ -109,7 +118,7 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class LogEntry:
-    """A line of the log: losses of one step, or scores with the averaged parameters after it."""
+    """A line of the log: losses of (the last part of) one step, or scores with the averaged parameters after it."""
 
     stage: str
     step: int
@@ -136,8 +145,10 @@ def train(task: Task[B], plan: Plan, folder: Path, *, resume: bool, deadline: fl
     log = _Log(folder, task.name, plan, state.step, listen)
     saved = monotonic()
     batches = task.batches(state.step) if state.step < plan.steps else iter(())
-    while state.step < plan.steps and monotonic() < deadline:
+    while state.step < plan.steps and company.first_says(monotonic() < deadline):
         losses = _step(state, task, plan, next(batches))
+        if not company.is_first():
+            continue
         if state.step % plan.log_every == 0 or state.step == 1:
             log.write(state.step, {name: value.item() for name, value in losses.items()})
         if state.step % plan.score_every == 0 or state.step == plan.steps:
@@ -145,7 +156,8 @@ def train(task: Task[B], plan: Plan, folder: Path, *, resume: bool, deadline: fl
         if monotonic() - saved > plan.checkpoint_seconds:
             write_checkpoint(folder / "checkpoint.safetensors", state)
             saved = monotonic()
-    write_checkpoint(folder / "checkpoint.safetensors", state)
+    if company.is_first():
+        write_checkpoint(folder / "checkpoint.safetensors", state)
     return state
 
 
@@ -153,10 +165,13 @@ def _step(state: TrainingState, task: Task[B], plan: Plan, batch: B) -> Mapping[
     samples = state.step * plan.batch
     for group in state.optimiser.param_groups:
         group["lr"] = plan.rate_at(samples) * group["share"]
-    generator = torch.Generator().manual_seed((plan.seed << 40) + state.step)
-    losses = task.losses(batch, generator, samples / plan.samples)
     state.optimiser.zero_grad(set_to_none=True)
-    losses["loss"].backward()
+    losses: dict[str, Tensor] = {}
+    for part in company.own(plan.parts):
+        generator = torch.Generator().manual_seed((plan.seed << 40) + (part << 32) + state.step)
+        losses = task.losses(batch, generator, samples / plan.samples)
+        (losses["loss"] / plan.parts).backward()
+    company.add_gradients(list(state.trained.values()))
     losses["gradient"] = nn.utils.clip_grad_norm_(list(state.trained.values()), plan.clip)
     state.optimiser.step()
     average_in(state, plan.keep_at(state.step))
@@ -202,7 +217,8 @@ class _Log:
         self.began = monotonic()
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() and step else []
         kept = [line for line in lines if json.loads(line)["step"] <= step]
-        self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        if company.is_first():
+            self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
     def write(self, step: int, values: dict[str, float]) -> None:
         rate = self.plan.rate_at((step - 1) * self.plan.batch)

@@ -63,11 +63,12 @@ def command(
     compiled: bool,
     processes: int,
 ) -> None:
-    """Train the model of RECIPE (tiny or tiny-smoke) on worlds made on the way, or on a folder of real scenes.
+    """Train the model of RECIPE (tiny, tiny-smoke, flashworld) on worlds made on the way, or on real scenes.
 
     Every stage writes its checkpoint, log.jsonl and contact sheets to a folder of its own in OUTPUT.
     """
     from flashworld.runtime import choose_device
+    from flashworld.training import company
     from flashworld.training.data import background
     from flashworld.training.recipes import RECIPES, with_steps
     from flashworld.training.run import STAGES, run
@@ -87,19 +88,22 @@ def command(
             cast_store(output / "worlds", settings.sight, cast, executor)
         click.echo(f"The worlds are in {output / 'worlds'}.")
         return
-    done = run(
-        settings if stage is None or steps is None else with_steps(settings, stage, steps),
-        output,
-        resume=resume,
-        minutes=minutes,
-        device=choose_device(device),
-        processes=processes,
-        listen=_show,
-        only=stage,
-        data=data,
-        model=model,
-        compiled=compiled,
-    )
+    with company.together(choose_device(device)) as place:
+        done = run(
+            settings if stage is None or steps is None else with_steps(settings, stage, steps),
+            output,
+            resume=resume,
+            minutes=minutes,
+            device=place,
+            processes=processes,
+            listen=_show,
+            only=stage,
+            data=data,
+            model=model,
+            compiled=compiled,
+        )
+        if not company.is_first():
+            return
     click.echo(f"Done; what came of it is in {output}." if done else "Time is up; --resume goes on from here.")
 
 
