@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from rendering_scenes import scene as random_scene
 
 from flashworld.apps import cli
 from flashworld.cameras.files import read_path
 from flashworld.cameras.templates import TEMPLATES
-from flashworld.formats import inspect
+from flashworld.formats import inspect, save
 from flashworld.generation import read_record
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -136,9 +137,15 @@ def test_convert_and_info(made, tmp_path):
     assert facts["num_gaussians"] == inspect(made / "photo.ply").num_gaussians
     assert facts["axes"] == "right up back"
     assert "Gaussians" in run("info", made / "photo.ply").output
-    kept = run("convert", made / "photo.ply", tmp_path / "d.ply", "--min-opacity", "0.6")
-    assert kept.exit_code == 0
-    assert inspect(tmp_path / "d.ply").num_gaussians < facts["num_gaussians"]
+
+
+def test_convert_leaves_out_what_is_hardly_seen(tmp_path):
+    scene = random_scene(0)
+    save(scene, tmp_path / "all.ply")
+    assert run("convert", tmp_path / "all.ply", tmp_path / "some.ply", "--min-opacity", "0.6").exit_code == 0
+    kept = inspect(tmp_path / "some.ply").num_gaussians
+    assert kept == (scene.opacities >= 0.6).sum()
+    assert 0 < kept < len(scene.opacities)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
