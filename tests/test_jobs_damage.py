@@ -1,14 +1,18 @@
 """Damage that a workshop survives: results, ledgers and folders that are not as they were left."""
 
 import os
+import resource
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from studio_setup import body, until
 
+from flashworld.apps.studio.application import create_app
 from flashworld.errors import BackendError, FormatError
 from flashworld.jobs import Job, NoJobError, Workshop
 from flashworld.jobs.folder_lock import FolderLock
@@ -49,6 +53,17 @@ def copied(died: tuple[Path, str], folder: Path) -> Path:
     """The result's summary in a copy of that folder."""
     shutil.copytree(died[0], folder)
     return folder / "jobs" / died[1] / "result" / "summary.json"
+
+
+@contextmanager
+def no_room_beyond(size: int) -> Iterator[None]:
+    """A disk, for the time of a block, on which no file grows larger than some bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_summary_comes_back_as_it_went_in():
@@ -140,3 +155,80 @@ def test_a_folder_that_cannot_be_locked_is_not_called_another_servers(tmp_path):
     (tmp_path / "folder/lock.sqlite3").mkdir(parents=True)
     with pytest.raises(BackendError, match="cannot be locked"):
         FolderLock(tmp_path / "folder")
+
+
+def test_a_full_disk_costs_neither_the_ledger_nor_the_folder_anything(tmp_path, maker):
+    """What cannot be written is refused as a whole, and what comes later is kept."""
+    workshop = Workshop(tmp_path, [maker])
+    job = workshop.submit(A_REQUEST)
+    full = (tmp_path / "jobs.sqlite3-wal").stat().st_size
+    for refused in (lambda: workshop.submit(A_REQUEST), lambda: workshop.rename(job.id, "no room for this")):
+        with pytest.raises(sqlite3.OperationalError), no_room_beyond(full):
+            refused()
+    assert [kept.id for kept in workshop.page(10)] == [job.id] == [path.name for path in (tmp_path / "jobs").iterdir()]
+    later = workshop.rename(workshop.submit(A_REQUEST).id, "later")
+    workshop.close()
+    again = Workshop(tmp_path, [maker])
+    assert again.job(later.id).name == "later"
+    assert again.job(job.id).name != "no room for this"
+    again.close()
+
+
+def test_a_full_disk_is_told_in_words(tmp_path, maker):
+    workshop = Workshop(tmp_path, [maker])
+    client = create_app(workshop).test_client()
+    job = client.post("/api/jobs", json=body()).json
+    with no_room_beyond((tmp_path / "jobs.sqlite3-wal").stat().st_size):
+        answer = client.post(f"/api/jobs/{job['id']}/cancel")
+    assert (answer.status_code, "disk may be full" in answer.json["error"]) == (503, True)
+    assert client.post(f"/api/jobs/{job['id']}/cancel").status_code == 200
+    workshop.close()
+
+
+def test_a_worker_outlives_a_ledger_that_gives_it_no_job(tmp_path, maker, monkeypatch):
+    failures = [sqlite3.OperationalError("database or disk is full"), sqlite3.DatabaseError("damaged")]
+    take_next = Ledger.take_next
+
+    def broken(*given):
+        if failures:
+            raise failures.pop()
+        return take_next(*given)
+
+    monkeypatch.setattr(Ledger, "take_next", broken)
+    monkeypatch.setattr("flashworld.jobs.crew.AGAIN_SECONDS", 0.01)
+    workshop = Workshop(tmp_path, [maker])
+    workshop.start()
+    assert ended(workshop, workshop.submit(A_REQUEST)).state == "completed"
+    assert not failures
+    workshop.close()
+
+
+def test_files_that_cannot_be_removed_keep_no_job_alive(died, tmp_path, maker, monkeypatch):
+    """A job is gone as soon as that is recorded; what is left of it goes at the next start."""
+
+    def stuck(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    summary = copied(died, tmp_path / "data")
+    workshop = Workshop(tmp_path / "data", [maker])
+    with monkeypatch.context() as context:
+        context.setattr("pathlib.Path.unlink", stuck)
+        workshop.delete(died[1])
+    with pytest.raises(NoJobError):
+        workshop.job(died[1])
+    workshop.close()
+    assert summary.is_file()
+    Workshop(tmp_path / "data", [maker]).close()
+    assert not summary.parent.parent.exists()
+
+
+def test_a_job_that_is_repeated_does_not_expire(died, tmp_path, maker, monkeypatch):
+    """Not even if that happens while the sweeper is at it."""
+    copied(died, tmp_path / "data").write_bytes(b"{")
+    workshop = Workshop(tmp_path / "data", [maker])
+    old = [workshop.job(died[1])]
+    monkeypatch.setattr(Ledger, "ended_before", lambda *_: old)
+    workshop.requeue(died[1])
+    workshop._sweep()
+    assert workshop.job(died[1]).state == "queued"
+    workshop.close()

@@ -1,6 +1,7 @@
 """`Crew`: the workers. Each has a maker, takes the job that has waited longest, makes it, and takes the next."""
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 3.0
 """Seconds that `close` waits for the workers. Work hears of its end only between two parts, each maybe minutes long."""
+
+AGAIN_SECONDS = 5.0
+"""Until a worker asks again for work of a ledger that failed."""
 
 
 @dataclass
@@ -92,12 +96,22 @@ class Crew:
         """Wait for the next job and take it; None at the end."""
         with self._more_work:
             while not self._closing.is_set():
-                with self._ledger.transaction():
-                    job = self._ledger.take_next(time.time())
-                    if job is not None:
-                        run = self._runs[job.id] = Run()
-                        return job, run
-                self._more_work.wait()
+                if taken := self._taken():
+                    return taken
+        return None
+
+    def _taken(self) -> tuple[Job, Run] | None:
+        """Take the job that waits longest; None after a wait if there is none."""
+        try:
+            with self._ledger.transaction():
+                job = self._ledger.take_next(time.time())
+                if job is not None:
+                    run = self._runs[job.id] = Run()
+                    return job, run
+            self._more_work.wait()
+        except sqlite3.Error:  # such as a full disk; there may be room the next time
+            log.exception("No job could be taken.")
+            self._more_work.wait(AGAIN_SECONDS)
         return None
 
     def _attempt(self, maker: Maker, job: Job, run: Run) -> None:

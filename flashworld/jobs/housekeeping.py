@@ -6,7 +6,7 @@ from collections.abc import Callable, Container
 from dataclasses import asdict
 
 from flashworld.errors import FormatError
-from flashworld.jobs.job import Job, NoJobError, State
+from flashworld.jobs.job import FINISHED, Job, NoJobError, State
 from flashworld.jobs.ledger import Ledger
 from flashworld.jobs.limits import Limits
 from flashworld.jobs.shelf import Shelf
@@ -37,18 +37,27 @@ def give_up(ledger: Ledger, shelf: Shelf, job: Job, state: State, error: str | N
     ledger.update(job.id, state=state, error=error, finished_at=time.time())
 
 
-def remove(ledger: Ledger, shelf: Shelf, job_id: str) -> list[str]:
-    """Take a job's files away; return their kinds. A job that runs is left alone.
+def retire(ledger: Ledger, job_id: str, states: Container[State]) -> bool:
+    """Record that the files of a job go, if it still has them and is in one of these states; return whether it was.
 
-    The record goes first: a folder without one is cleared at the next start.
+    The record goes first, and `clear` follows: a folder without a record is cleared at the next start.
     """
     with ledger.transaction():
         job = ledger.get(job_id)
-        if job is None or job.removed_at is not None or job.state == "running":
-            return []
+        if job is None or job.removed_at is not None or job.state not in states:
+            return False
         ended = {} if job.finished else {"state": "cancelled", "finished_at": time.time()}
         ledger.update(job.id, removed_at=time.time(), **ended)
-    return shelf.remove(job.id)
+        return True
+
+
+def clear(shelf: Shelf, job_id: str) -> list[str]:
+    """Remove the files of a job that has none by its record; return the kinds that went."""
+    try:
+        return shelf.remove(job_id)
+    except OSError:
+        log.exception("What is left of job %s could not be removed.", job_id)
+        return []
 
 
 def recover(ledger: Ledger, shelf: Shelf, at_work: Callable[[], Container[str]]) -> list[str]:
@@ -81,28 +90,18 @@ def _conclude(ledger: Ledger, shelf: Shelf, job: Job) -> None:
 def clear_strays(ledger: Ledger, shelf: Shelf) -> None:
     """Remove the files of jobs that have none by their record."""
     for job_id in set(shelf.ids()) - ledger.ids_with_files():
-        _clear_stray(ledger, shelf, job_id)
-
-
-def _clear_stray(ledger: Ledger, shelf: Shelf, job_id: str) -> None:
-    try:
         # A result of which there is no record at all was not removed by anyone: the ledger was lost or moved away.
         if ledger.get(job_id) is not None or not shelf.has_result(job_id):
-            shelf.remove(job_id)
-    except OSError:
-        log.exception("What is left of job %s could not be removed.", job_id)
+            clear(shelf, job_id)
 
 
 def sweep(ledger: Ledger, shelf: Shelf, limits: Limits, now: float) -> list[str]:
     """Remove what is too old or too much; return the jobs that lost their files."""
-    gone = [job.id for job in ledger.ended_before(now - limits.keep_seconds)]
-    for job_id in gone:
-        remove(ledger, shelf, job_id)
+    gone = [job.id for job in ledger.ended_before(now - limits.keep_seconds) if _expire(ledger, shelf, job)]
     too_much = ledger.bytes_kept() - limits.keep_bytes
     while too_much > 0 and (oldest := ledger.oldest_finished()):
         for job in oldest:
-            if too_much > 0:
-                remove(ledger, shelf, job.id)
+            if too_much > 0 and _expire(ledger, shelf, job):
                 gone.append(job.id)
                 too_much -= job.bytes
     for job in ledger.with_previews_before(now - limits.preview_seconds):
@@ -110,6 +109,14 @@ def sweep(ledger: Ledger, shelf: Shelf, limits: Limits, now: float) -> list[str]
         shelf.clear_previews(job.id)
     ledger.forget_removed_before(now - limits.record_seconds)
     return gone
+
+
+def _expire(ledger: Ledger, shelf: Shelf, job: Job) -> bool:
+    """Remove a job's files, unless somebody has removed or repeated it in the meantime; return whether they went."""
+    retired = retire(ledger, job.id, FINISHED)
+    if retired:
+        clear(shelf, job.id)
+    return retired
 
 
 def existing(ledger: Ledger, job_id: str) -> Job:

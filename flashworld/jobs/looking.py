@@ -45,7 +45,7 @@ def _drawn(scene: Path, camera: Cameras, height: int, width: int) -> bytes:
     try:
         unit = float(formats.provenance_of(scene)["unit"])
         gaussians = formats.load(scene)
-    except FormatError:  # its text names the place, which is nobody's business
+    except (FormatError, KeyError, ValueError):  # its text names the place, which is nobody's business
         log.exception("A scene could not be read.")
         raise NoJobError("The scene's file is damaged, or gone by now.") from None
     view = render(gaussians, camera, height, width, near=0.01 * unit, far=1000 * unit)

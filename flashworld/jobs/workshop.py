@@ -20,10 +20,11 @@ from typing import Any
 from flashworld.errors import FormatError
 from flashworld.jobs.crew import Crew
 from flashworld.jobs.folder_lock import FolderLock
-from flashworld.jobs.housekeeping import clear_strays, existing, recover, remove, sweep
+from flashworld.jobs.housekeeping import clear, clear_strays, existing, recover, retire, sweep
 from flashworld.jobs.job import (
     MAX_NAME,
     REPEATABLE,
+    STATES,
     Job,
     JobProgress,
     JobStatus,
@@ -174,7 +175,8 @@ class Workshop:
         with self._ledger.transaction():
             if self.job(job_id).state == "running":
                 raise NotNowError("The job is running: cancel it first.")
-            kinds = remove(self._ledger, self._shelf, job_id)
+            retire(self._ledger, job_id, STATES)
+        kinds = clear(self._shelf, job_id)
         self._news.changed(job_id)
         return kinds
 

@@ -1,6 +1,7 @@
 """What is told of jobs, as JSON, and of faults, in words."""
 
 import logging
+import sqlite3
 from functools import lru_cache
 from typing import Any
 
@@ -90,6 +91,11 @@ def tell_faults(app: Flask) -> None:
     def of_http(error: HTTPException) -> Any:
         headers = [pair for pair in error.get_headers() if pair[0] not in ("Content-Type", "Content-Length")]
         return jsonify(error=error.description or error.name), error.code or 500, headers
+
+    @app.errorhandler(sqlite3.OperationalError)
+    def of_the_ledger(error: sqlite3.OperationalError) -> Any:
+        log.error("The ledger failed.", exc_info=error)
+        return jsonify(error="The server cannot write its records at present; its disk may be full. Try later."), 503
 
     @app.errorhandler(Exception)
     def of_the_server(error: Exception) -> Any:

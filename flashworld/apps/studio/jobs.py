@@ -71,7 +71,7 @@ def blueprint(workshop: Workshop) -> Blueprint:
         name = file_name(workshop.job(job_id).name) + path.suffix
         return send(path, MIME[kind], None if request.args.get("inline") == "1" else name)
 
-    @routes.get("/<job_id>/previews/<int:step>")
+    @routes.get("/<job_id>/previews/<int(max=999):step>")
     def preview(job_id: str, step: int) -> Response:
         return send(workshop.preview(job_id, step), MIME["spz"])
 

@@ -130,7 +130,7 @@ def _jobs() -> dict[str, Any]:
 
 def _files() -> dict[str, Any]:
     kind = JOB_ID | {"kind": {"enum": list(FILES)}}
-    step = JOB_ID | {"step": _whole(0, 2**31)}
+    step = JOB_ID | {"step": _whole(0, 999)}
     inline = {"inline": {"enum": ["0", "1"]}}
     file = _in_ranges(_operation("file", "A file of the result", "*/*", 404, 416, path=kind, query=inline))
     preview = _in_ranges(_operation("preview", "The world after a step, lightened (SPZ)", BINARY, 404, 416, path=step))
