@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import torch
 
 from flashworld.apps.gradio import pieces
-from flashworld.apps.gradio.drawing import TOP, draw
+from flashworld.apps.gradio.drawing import TOP, draw, draw_sentence
 from flashworld.apps.gradio.gallery import examples, ready_paths
 from flashworld.apps.gradio.layout import SIZES, amount_of
 from flashworld.apps.gradio.paths import from_files, from_template, shown
@@ -51,6 +52,13 @@ def test_the_path_of_a_request_or_a_record_is_found(tmp_path: Path):
         assert len(parse_path(from_files([str(file)])).cameras) == len(request["cameras"])
 
 
+def transforms(**changes: Any) -> str:
+    """Nerfstudio's file of a camera that stands still."""
+    pose = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    facts = {"w": 704, "h": 480, "fl_x": 352.0, "fl_y": 352.0, "cx": 352.0, "cy": 240.0}
+    return json.dumps(facts | {"frames": [{"transform_matrix": pose}]} | changes)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -59,6 +67,8 @@ def test_the_path_of_a_request_or_a_record_is_found(tmp_path: Path):
         ("path.json", '{"cameras": []}'),
         ("transforms.json", '{"frames": [{"transform_matrix": [[1]]}]}'),
         ("transforms.json", '{"frames": [{"transform_matrix": 7, "w": 1e999, "h": 2}]}'),
+        ("transforms.json", transforms(w=2**70)),
+        ("transforms.json", transforms(h=-480)),
         ("path.exe", "MZ"),
         ("cameras.txt", "1 PINHOLE 10 10 1 1 5 5"),
         ("big.json", " " * 5_000_000),
@@ -91,6 +101,13 @@ def test_faults_are_shown_as_text():
     shown_fault = pieces.drawing('{"cameras": "<img src=x onerror=alert(1)>"}')
     assert "<img" not in shown_fault
     assert "&lt;img" in shown_fault
+
+
+def test_an_example_without_a_picture_shows_its_sentence():
+    card = ElementTree.fromstring(draw_sentence('A "quiet" garden <with> a pond & stone lanterns, in autumn'))
+    lines = [line.text or "" for line in card.iter("{http://www.w3.org/2000/svg}tspan")]
+    assert " ".join(lines) == '“A "quiet" garden <with> a pond & stone lanterns, in autumn”'
+    assert max(map(len, lines)) <= 26
 
 
 def test_galleries_are_made_from_what_is_shipped(tmp_path: Path):

@@ -1,20 +1,23 @@
 """The running Space: its interfaces as clients use them, hostile visitors, and many at once."""
 
 import base64
+import contextlib
 import io
+import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
-from space import PATH, ROOT, SMALL, Space, running
+from space import PATH, PATIENCE, ROOT, SMALL, Guest, Space, await_that, running
 
 from flashworld.formats import inspect
 
@@ -133,13 +136,6 @@ def test_a_cancelled_job_is_given_up_and_the_next_is_served(space: Space):
     assert space.scene()[0]
 
 
-def await_that(condition: Callable[[], Any]) -> None:
-    until = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 def bomb() -> bytes:
     """A small file that claims to be 40,000 pixels square."""
     file = io.BytesIO()
@@ -217,25 +213,102 @@ def test_no_file_of_the_server_is_served(space: Space, path: str):
     assert answer.status_code in (403, 404)
 
 
-def test_a_flood_of_bytes_is_refused_and_leaves_nothing(space: Space):
-    def flood() -> Iterator[bytes]:
-        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
-        for _ in range(200):
+def upload(number: int, megabytes: int) -> Iterator[bytes]:
+    """A form of files, piece by piece."""
+    for file in range(number):
+        yield f'--x\r\nContent-Disposition: form-data; name="files"; filename="{file}.png"\r\n\r\n'.encode()
+        for _ in range(megabytes):
             yield bytes(1_000_000)
-        yield b"\r\n--x--\r\n"
+        yield b"\r\n"
+    yield b"--x--\r\n"
 
+
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+@pytest.mark.parametrize(("number", "megabytes"), [(1, 200), (20, 10)], ids=["one file", "many files"])
+@pytest.mark.parametrize("door", ["upload", "process_recording"])
+def test_a_flood_of_bytes_is_refused_and_leaves_nothing(space: Space, door: str, number: int, megabytes: int):
+    before = space.bytes_on_disk()
     try:
-        answer = httpx.post(
-            f"{space.url}/gradio_api/upload",
-            content=flood(),
-            headers={"Content-Type": "multipart/form-data; boundary=x"},
-            timeout=60,
-        )
-        assert answer.status_code == 413
+        content = upload(number, megabytes)
+        answer = httpx.post(f"{space.url}/gradio_api/{door}", content=content, headers=FORM, timeout=PATIENCE)
+        assert answer.status_code in (404, 413)
     except httpx.TransportError:
         pass  # it need not listen to the end
-    assert not [file for file in space.root.rglob("*") if file.is_file() and file.stat().st_size > 64_000_000]
+    await_that(lambda: space.bytes_on_disk() == before)
     assert space.alive
+
+
+def test_who_breaks_off_an_upload_leaves_nothing(space: Space):
+    def broken() -> Iterator[bytes]:
+        yield from itertools.islice(upload(1, 50), 20)
+        await_that(lambda: space.bytes_on_disk() > before)
+        raise ConnectionError
+
+    before = space.bytes_on_disk()
+    with pytest.raises(ConnectionError):
+        httpx.post(f"{space.url}/gradio_api/upload", content=broken(), headers=FORM, timeout=PATIENCE)
+    await_that(lambda: space.bytes_on_disk() == before)
+
+
+def test_a_text_of_200_megabytes_is_not_even_read(space: Space):
+    server = psutil.Process(space.process.pid)
+    before = server.memory_info().rss
+    given = {"data": [None, "a" * 200_000_000, PATH, SMALL]}
+    with contextlib.suppress(httpx.TransportError):
+        answer = httpx.post(f"{space.url}/gradio_api/call/generate_scene", json=given, timeout=PATIENCE)
+        assert answer.status_code == 413
+    assert server.memory_info().rss - before < 50e6
+    assert space.alive
+
+
+@pytest.mark.parametrize(
+    ("method", "door"),
+    [
+        ("POST", "run/generate_scene"),  # past the queue
+        ("POST", "api/gradio_generate"),
+        ("POST", "component_server"),
+        ("POST", "vibe-edit"),
+        ("GET", "deep_link?session_hash=anna"),  # would write the state of a page to the disk, for ever
+        ("GET", "proxy=http://169.254.169.254/"),
+        ("GET", "file=http://169.254.169.254/"),
+    ],
+)
+def test_doors_that_the_page_does_not_use_are_closed(space: Space, method: str, door: str):
+    body = {"data": [None, "a garden", PATH, SMALL], "session_hash": "anna"}
+    given = {"json": body} if method == "POST" else {}
+    answer = httpx.request(method, f"{space.url}/gradio_api/{door}", timeout=PATIENCE, **given)
+    assert answer.status_code in (403, 404), answer.text
+
+
+@pytest.mark.parametrize(
+    ("door", "body"),
+    [
+        ("queue/join", {"data": [], "fn_index": 9999, "session_hash": "anna"}),
+        ("run/predict", {"data": [], "fn_index": 9999}),
+        ("call/nothing", {"data": []}),
+        ("cancel", {"session_hash": "nobody", "fn_index": 9999, "event_id": "none"}),
+        ("reset", {"event_id": "none"}),
+    ],
+)
+def test_calls_of_what_is_not_there_show_no_trace(space: Space, door: str, body: dict[str, Any]):
+    answer = httpx.post(f"{space.url}/gradio_api/{door}", json=body, timeout=PATIENCE)
+    assert not any(trace in answer.text for trace in ("Traceback", "site-packages", str(ROOT)))
+    assert space.alive
+
+
+def test_the_scene_before_stays_until_there_is_another(space: Space):
+    """A scene that fails or is stopped takes nothing from the page."""
+    guest = Guest(space, "anna")
+    guest.press_generate()
+    with guest.listen() as news:
+        told = [one["output"]["data"] for one in news if one["msg"] == "process_generating"]
+    status, *rest = told[0]
+    assert "Reading picture and words" in json.dumps(status)
+    assert all(one == {"__type__": "update"} for one in rest), "nothing else has changed yet"
+    later = json.dumps(told[1:])  # what has changed each time
+    assert all(name in later for name in ("flashworld.ply", "flashworld.spz", "record.json", "viewer.html"))
 
 
 def test_deleting_while_others_read(space: Space):
@@ -257,7 +330,9 @@ def test_twelve_visitors_at_once_are_served_in_order(space: Space):
 
     def listen(visitor: dict[str, Any]) -> None:
         session = f"visitor-{visitor['seed']}"
-        with httpx.stream("GET", f"{space.url}/gradio_api/queue/data?session_hash={session}", timeout=120) as lines:
+        with httpx.stream(
+            "GET", f"{space.url}/gradio_api/queue/data?session_hash={session}", timeout=PATIENCE
+        ) as lines:
             for line in lines.iter_lines():
                 if not line.startswith("data:"):
                     continue
@@ -280,9 +355,10 @@ def test_twelve_visitors_at_once_are_served_in_order(space: Space):
         threads.append(threading.Thread(target=listen, args=(visitor,)))
         threads[-1].start()
     for thread in threads:
-        thread.join(120)
+        thread.join(PATIENCE)
     ends = [visitor["ended"] for visitor in visitors]
-    assert ends == sorted(ends)
+    # Two are served at a time: of those the second may be quicker, no other.
+    assert all(earlier < later for earlier, later in zip(ends, ends[2:], strict=False))
     assert max(visitor["ranks"][0] for visitor in visitors if "ranks" in visitor) >= 8
     for visitor in visitors:
         ply, message = visitor["answer"]

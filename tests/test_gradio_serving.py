@@ -20,6 +20,7 @@ from flashworld.apps.gradio import serving
 from flashworld.apps.gradio.order import Maker, Order, take_order
 from flashworld.apps.gradio.serving import Finished, Ready, Service, Waiting, serve
 from flashworld.apps.gradio.shelf import Shelf, Visitor
+from flashworld.apps.gradio.turns import Turns
 from flashworld.apps.gradio.visits import Gone, until, visitor_of, while_awaited
 from flashworld.apps.gradio.work import Told, work_on
 from flashworld.errors import Cancelled
@@ -80,6 +81,18 @@ def test_one_scene_at_a_time_is_in_the_model(model: Model, tmp_path: Path):
         scenes = list(pool.map(lambda seed: made(service, order_of(model, seed)), range(3)))
     assert most == 1
     assert [scene.scene.record.request.seed for scene in scenes] == [0, 1, 2]
+
+
+def test_turns_come_in_the_order_of_asking():
+    turns = Turns()
+    first, impatient, second = turns.ask(), turns.ask(), turns.ask()
+    assert [turns.comes(place, 0) for place in (first, impatient, second)] == [True, False, False]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(turns.comes, second, 600)
+        turns.leave(impatient)
+        assert not turns.comes(second, 0)
+        turns.leave(first)
+        assert waiting.result()
 
 
 def test_files_are_written_while_the_next_scene_is_made(model: Model, tmp_path: Path):
@@ -162,7 +175,7 @@ def test_a_call_that_is_cancelled_gives_the_scene_up(model: Model, tmp_path: Pat
     call: asyncio.Task[None]
     asyncio.run(whole())
     assert not list((tmp_path / "results").iterdir())
-    assert service.turn.acquire(blocking=False)
+    assert service.turns.comes(service.turns.ask(), seconds=0)
 
 
 @pytest.mark.parametrize(

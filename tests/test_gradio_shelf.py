@@ -89,9 +89,10 @@ def test_only_our_own_files_are_deleted(tmp_path: Path):
     assert all(stranger.exists() for stranger in strangers)
 
 
-def test_uploads_expire_too(tmp_path: Path):
-    upload = tmp_path / ("0123456789abcdef" * 4) / "photo.jpg"
-    upload.parent.mkdir()
+@pytest.mark.parametrize("name", [f"{'0123456789abcdef' * 4}/photo.jpg", "tmpk3_x9abc"], ids=["whole", "half"])
+def test_uploads_expire_too(tmp_path: Path, name: str):
+    upload = tmp_path / name
+    upload.parent.mkdir(exist_ok=True)
     upload.write_bytes(bytes(1000))
     shelf = Shelf(tmp_path, Rules(upload_gigabytes=1))
     shelf.tidy()

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from space import PATH, ROOT, Space, running
+from space import PATH, ROOT, Guest, Space, await_that, running
 
 from flashworld.apps.gradio.troubles import TROUBLES
 
@@ -18,7 +18,9 @@ SENTENCES = {trouble.name: trouble.sentence for trouble in TROUBLES}
 
 @pytest.fixture(scope="module")
 def control(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("gpu") / "gpu.json"
+    folder = tmp_path_factory.mktemp("gpu")
+    (folder / "bill").touch()
+    return folder / "gpu.json"
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,11 @@ def hosted(control: Path) -> Iterator[Space]:
 def _rich_gpu(control: Path) -> Iterator[None]:
     yield
     control.unlink(missing_ok=True)
+
+
+def bill(control: Path) -> list[str]:
+    """Who has been served a GPU, one after another."""
+    return control.with_name("bill").read_text().split()
 
 
 def places(space: Space) -> list[Path]:
@@ -51,13 +58,55 @@ def test_a_call_works_and_nothing_of_it_stays_in_the_parent(hosted: Space):
     assert not parent.children()
 
 
-def test_a_call_over_its_budget_is_ended_and_explained(hosted: Space, control: Path):
+@pytest.mark.parametrize("poorer", [{"seconds": 0}, {"news": 1}, {"news": 3}])
+def test_a_call_over_its_budget_is_ended_and_explained(hosted: Space, control: Path, poorer: dict[str, int]):
+    """Before anything came from it, at its first word, in its midst."""
     kept = len(places(hosted))
-    control.write_text(json.dumps({"seconds": 0.05}))
+    control.write_text(json.dumps(poorer))
     assert hosted.scene() == [None, SENTENCES["GPU budget exceeded"]]
     assert len(places(hosted)) == kept, "the folder of a failed call is removed"
     control.unlink()
     assert hosted.scene()[0]
+
+
+def test_each_visitor_pays_from_the_own_quota(hosted: Space, control: Path):
+    """ZeroGPU knows visitors by a header of their requests: it has to be there where the GPU is asked for."""
+    control.write_text(json.dumps({"spent": "anna"}))
+    assert hosted.scene(visitor="anna") == [None, SENTENCES["GPU quota used up"]]
+    assert hosted.scene(visitor="bert")[0]
+    request = {"text_prompt": "a garden", "cameras": json.loads(PATH)["cameras"], "resolution": [3, 64, 96]}
+    hosted.call("gradio_generate", json.dumps(request), visitor="clara")
+    assert bill(control)[-2:] == ["bert", "clara"]
+    dora = Guest(hosted, "dora")
+    dora.press_generate()
+    with dora.listen() as news:
+        assert any(told["msg"] == "process_completed" for told in news)
+    assert bill(control)[-1] == "dora"
+
+
+def test_who_stops_while_waiting_costs_no_gpu(hosted: Space, control: Path):
+    """Gradio's own Stop ends what runs; what waits in its queue it would still begin, for nobody."""
+    before, kept = bill(control), set(places(hosted))
+    first, second, third = (Guest(hosted, name) for name in ("first", "second", "third"))
+    for guest in (first, second, third):
+        guest.press_generate()
+    third.press_stop()
+    third.press_stop()
+    hosted.scene(visitor="last")
+    assert sorted(bill(control)[len(before) :]) == ["first", "last", "second"]
+    await_that(lambda: len(set(places(hosted)) - kept) == 3)
+
+
+@pytest.mark.parametrize("at", ["estimation", "process_starts", "process_generating"])
+def test_who_closes_the_page_leaves_nothing_and_holds_nobody_up(hosted: Space, at: str):
+    kept = set(places(hosted))
+    guest = Guest(hosted, f"leaves at {at}")
+    guest.press_generate("704 × 480, wide", 24)
+    with guest.listen() as news:
+        assert any(told["msg"] == at for told in news)
+    await_that(lambda: set(places(hosted)) == kept)
+    assert hosted.scene()[0]
+    await_that(lambda: len(set(places(hosted)) - kept) == 1)
 
 
 def test_a_call_without_memory_is_explained(hosted: Space, control: Path):
@@ -76,7 +125,7 @@ def test_a_request_that_is_wrong_costs_no_gpu(hosted: Space, control: Path):
 
 
 def test_the_published_interface_tells_the_same(hosted: Space, control: Path):
-    control.write_text(json.dumps({"seconds": 0.05}))
+    control.write_text(json.dumps({"seconds": 0}))
     request = {"text_prompt": "a garden", "cameras": json.loads(PATH)["cameras"], "resolution": [3, 64, 96]}
     kind, (answer,) = hosted.call("gradio_generate", json.dumps(request))
     assert kind == "complete"

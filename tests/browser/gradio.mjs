@@ -11,12 +11,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import puppeteer from '../node/node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js';
 
+/** Milliseconds until a page that says nothing is taken to hang; how fast this machine is decides no test. */
+const PATIENCE = 600_000;
+
 const [chromium, visitFile] = process.argv.slice(2);
 const visit = JSON.parse(readFileSync(visitFile, 'utf8'));
 const profile = mkdtempSync(join(tmpdir(), 'space-'));
 const browser = await puppeteer.launch({
   executablePath: chromium,
   userDataDir: profile,
+  protocolTimeout: PATIENCE,
   args: [
     '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--disable-quic', '--no-first-run',
     '--disable-background-networking', '--disable-component-update', '--disable-sync',
@@ -26,11 +30,12 @@ const browser = await puppeteer.launch({
 const errors = [];
 try {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE);
   await page.setViewport({ width: visit.width, height: visit.height, deviceScaleFactor: visit.scale ?? 1 });
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: visit.dark ? 'dark' : 'light' }]);
   page.on('pageerror', (error) => errors.push(String(error)));
   await page.goto(`${visit.url}/?__theme=${visit.dark ? 'dark' : 'light'}`, { waitUntil: 'load' });
-  await page.waitForSelector('#fw-generate', { timeout: 60_000 });
+  await page.waitForSelector('#fw-generate');
   await page.waitForSelector('#fw-drawing svg');
   await settle(page);
   await keep(page, 'empty.png');
@@ -52,12 +57,12 @@ try {
 async function fill(page) {
   if (visit.example) {
     await page.click(`#fw-examples button:has(img[alt="${visit.example}"])`);
-    await page.waitForSelector('#fw-picture img', { timeout: 20_000 });
+    await page.waitForSelector('#fw-picture img');
   }
   if (visit.picture) {
     const input = await page.waitForSelector('#fw-picture input[type=file]');
     await input.uploadFile(visit.picture);
-    await page.waitForSelector('#fw-picture img', { timeout: 20_000 });
+    await page.waitForSelector('#fw-picture img');
   }
   if (visit.prompt) await page.type('#fw-prompt textarea', visit.prompt);
   if (visit.size) await choose(page, '#fw-size input', visit.size);
@@ -77,17 +82,17 @@ async function generate(page) {
   });
   await page.click('#fw-generate');
   const frame = await viewer(page);
-  await page.waitForSelector('#fw-status .fw-done', { timeout: 180_000 });
-  await page.waitForSelector('#fw-video video', { timeout: 20_000 });
+  await page.waitForSelector('#fw-status .fw-done');
+  await page.waitForSelector('#fw-video video');
   if (visit.width >= 600) await photograph(page, frame);
-  const played = await page.evaluate(async () => {
+  await page.evaluate(async () => {
     const video = document.querySelector('#fw-video video');
     video.muted = true;
     await video.play();
-    const from = video.currentTime;
-    await new Promise((resolve) => setTimeout(resolve, 800));
-    return { width: video.videoWidth, height: video.videoHeight, duration: video.duration, moved: video.currentTime !== from };
+    window.from = video.currentTime;
   });
+  await page.waitForFunction(() => document.querySelector('#fw-video video').currentTime !== window.from);
+  const played = await page.$eval('#fw-video video', ({ videoWidth, videoHeight }) => ({ width: videoWidth, height: videoHeight }));
   const files = {};
   for (const kind of ['ply', 'spz', 'record']) files[kind] = await download(page, `#fw-${kind}`);
   const status = await page.$eval('#fw-status', (element) => element.innerText);
@@ -97,7 +102,8 @@ async function generate(page) {
 }
 
 async function viewer(page) {
-  for (let tries = 0; tries < 1200; tries += 1) {
+  const until = Date.now() + PATIENCE;
+  while (Date.now() < until) {
     const label = await page.$eval('#fw-status', (element) => element.innerText).catch(() => '');
     if (label.startsWith('This did not work')) throw new Error(label);
     const handle = await page.$('#fw-view iframe');
@@ -118,11 +124,21 @@ async function photograph(page, frame) {
   const element = await page.$('#fw-view iframe');
   await element.evaluate((frame) => frame.scrollIntoView({ block: 'center', behavior: 'instant' }));
   await settle(page, 1500);
-  const box = await element.boundingBox();
-  await page.screenshot({ path: join(visit.folder, 'view.png'), clip: box, captureBeyondViewport: false });
+  writeFileSync(join(visit.folder, 'view.png'), await steady(page, await element.boundingBox()));
   await frame.evaluate(() => {
     for (const id of ['facts', 'tools']) document.getElementById(id).style.visibility = '';
   });
+}
+
+/** A part of the page once it does not change any more. */
+async function steady(page, clip) {
+  for (let before = null, equal = 0; ; ) {
+    const now = await page.screenshot({ clip, captureBeyondViewport: false });
+    equal = before?.equals(now) ? equal + 1 : 0;
+    if (equal === 2) return now;
+    before = Buffer.from(now);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }
 
 /** Presses a download button as a person does; the file's name, once it lies in the visit's folder. */
@@ -139,17 +155,17 @@ async function download(page, selector) {
 
 async function fail(page) {
   await page.click('#fw-generate');
-  await page.waitForSelector('#fw-status .fw-failed', { timeout: 60_000 });
-  await page.waitForSelector('#fw-generate:not([disabled])', { timeout: 20_000 });
+  await page.waitForSelector('#fw-status .fw-failed');
+  await page.waitForSelector('#fw-generate:not([disabled])');
   return { status: await page.$eval('#fw-status', (element) => element.innerText) };
 }
 
 async function stop(page) {
   await page.click('#fw-generate');
-  await page.waitForFunction(() => /Imagining/.test(document.querySelector('#fw-status')?.innerText), { timeout: 60_000 });
+  await page.waitForFunction(() => /Imagining/.test(document.querySelector('#fw-status')?.innerText));
   await page.click('#fw-stop');
-  await page.waitForFunction(() => /Stopped/.test(document.querySelector('#fw-status')?.innerText), { timeout: 60_000 });
-  await page.waitForSelector('#fw-generate:not([disabled])', { timeout: 20_000 });
+  await page.waitForFunction(() => /Stopped/.test(document.querySelector('#fw-status')?.innerText));
+  await page.waitForSelector('#fw-generate:not([disabled])');
   await new Promise((resolve) => setTimeout(resolve, 4000));
   return { status: await page.$eval('#fw-status', (element) => element.innerText) };
 }

@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from space import ROOT, Space, running
+from space import PATIENCE, ROOT, Space, await_that, running
 
 from flashworld.formats import inspect
 from flashworld.generation import read_record
@@ -39,7 +39,7 @@ def visit(space: Space, folder: Path, **wishes: Any) -> dict[str, Any]:
     plan = {"url": space.url, "folder": str(folder), "width": 1200, "height": 900, "frames": 4, "size": "352 × 256"}
     (folder / "visit.json").write_text(json.dumps(plan | wishes))
     command = ["node", HERE / "gradio.mjs", chromium, folder / "visit.json"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert result.returncode == 0, result.stderr + space.log.read_text()[-2000:]
     return json.loads(result.stdout)
 
@@ -61,8 +61,7 @@ def test_from_the_click_to_splats_video_and_files(space: Space, tmp_path: Path, 
     assert told["errors"] == []
     assert told["status"].startswith("Done.")
     assert any(stage.startswith(("Imagining the scene", "Filming the flight")) for stage in told["stages"])
-    assert told["video"]["moved"]
-    assert (told["video"]["width"], told["video"]["height"]) == (352, 256)
+    assert told["video"] == {"width": 352, "height": 256}, "and it plays, or nothing would be told"
     ply, spz = inspect(tmp_path / told["files"]["ply"]), inspect(tmp_path / told["files"]["spz"])
     assert ply.num_gaussians == spz.num_gaussians > 1000
     assert f"{ply.num_gaussians:,} splats" == told["splats"]
@@ -81,10 +80,10 @@ def test_a_fault_is_told_on_the_page(space: Space, tmp_path: Path):
 
 
 def test_stop_ends_the_work(space: Space, tmp_path: Path):
+    kept = set((space.root / "results").iterdir())
     told = visit(space, tmp_path, stops=True, prompt="a garden", size="704 × 480", frames=24)
-    assert told["status"] == "Stopped. Nothing was kept."
-    kept = len(list((space.root / "results").iterdir()))
-    assert kept <= 3, "only the scenes of the other tests"
+    assert told["status"] == "Stopped. Nothing of this scene was kept."
+    await_that(lambda: set((space.root / "results").iterdir()) <= kept)
 
 
 def first_frame(space: Space, num_gaussians: int) -> Image.Image:

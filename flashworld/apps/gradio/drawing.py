@@ -1,9 +1,12 @@
 """Drawings of camera paths as SVG: from above, and from behind at an angle, with the view of some cameras.
 
-Only numbers go into them, so whatever a visitor wrote, the page stays as it is.
+Only numbers go into them, so whatever a visitor wrote, the page stays as it is. Cards of sentences are drawn too, of
+those that come with the project.
 """
 
 import math
+from html import escape
+from textwrap import wrap
 
 import torch
 from jaxtyping import Float
@@ -45,6 +48,20 @@ def draw(path: ShownPath) -> str:
 def draw_small(path: ShownPath) -> str:
     """One view, as a picture of its own."""
     return _svg(_panel(path, OBLIQUE), SIDE, "A camera path")
+
+
+def draw_sentence(sentence: str) -> str:
+    """A sentence as a picture, for an example that has no other."""
+    lines = wrap(f"“{sentence}”", 26)
+    first = SIDE / 2 - 14 * (len(lines) - 1) + 7
+    text = "".join(f'<tspan x="176" y="{first + 28 * k:g}">{escape(line)}</tspan>' for k, line in enumerate(lines))
+    return _svg(
+        f'<defs><linearGradient id="sky" x2="0.4" y2="1"><stop stop-color="#1d4ed8"/><stop offset="1" '
+        f'stop-color="#047857"/></linearGradient></defs><rect width="352" height="{SIDE:g}" fill="url(#sky)"/>'
+        f'<text text-anchor="middle" font-size="21" font-style="italic" fill="#ffffff">{text}</text>',
+        352,
+        "A sentence",
+    )
 
 
 def _svg(content: str, width: float, title: str) -> str:

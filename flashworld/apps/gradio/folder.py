@@ -14,11 +14,12 @@ LOCK = "lock.sqlite3"
 
 
 class OwnFolder:
-    """A new folder below GRADIO_TEMP_DIR, or below the system's folder for such things; Gradio is told to use it.
+    """A new folder below GRADIO_TEMP_DIR, or below the system's folder for such things, in which everything happens.
 
-    Gradio keeps what visitors upload in it, and results lie in it too, so that they are served where they are. Whatever
-    is in there came by this program, and so may be deleted; what lies beside it may be another program's. The folder
-    goes when the program ends; one whose program was killed goes at the next start.
+    Gradio is told to keep in it what visitors upload, Python what is still on its way. Results lie in it too, so that
+    they are served where they are. Whatever is in there came by this program, and so may be deleted; what lies beside
+    it may be another program's. The folder goes when the program ends; one whose program was killed goes at the next
+    start.
     """
 
     def __init__(self):
@@ -28,7 +29,7 @@ class OwnFolder:
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=below))
         self._lock = FolderLock(self.path)
         self._owner = os.getpid()
-        os.environ["GRADIO_TEMP_DIR"] = str(self.path)
+        os.environ["GRADIO_TEMP_DIR"] = tempfile.tempdir = str(self.path)
         atexit.register(self.remove)
 
     def remove(self) -> None:

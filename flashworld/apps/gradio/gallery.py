@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from flashworld.apps.gradio.drawing import draw_small
+from flashworld.apps.gradio.drawing import draw_sentence, draw_small
 from flashworld.apps.gradio.paths import from_files, shown
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -22,7 +22,7 @@ class ReadyPath:
 
 @dataclass(frozen=True)
 class Example:
-    """Inputs that go together. `thumbnail` is the picture itself, or a drawing of the path where there is none.
+    """Inputs that go together. `thumbnail` is the picture itself, or the sentence where there is none.
 
     Pictures lie beside the drawings, in Gradio's folder: it takes no other file back from a gallery that was clicked.
     """
@@ -50,12 +50,20 @@ def _ready(file: Path, folder: Path) -> ReadyPath:
     text = from_files([str(file)])
     drawing = folder / f"{file.stem}.svg"
     drawing.write_text(draw_small(shown(text)), encoding="utf-8")
-    return ReadyPath(file.stem.replace("_", " ").replace("-", " "), text, drawing)
+    return ReadyPath(_name(file), text, drawing)
 
 
 def _example(file: Path, folder: Path) -> Example:
     fields = json.loads(file.read_text(encoding="utf-8"))
-    path = _ready(file, folder)
+    sentence, path = fields["text_prompt"], from_files([str(file)])
     picture = EXAMPLES / "pictures" / f"{file.stem}.jpg"
-    there = Path(shutil.copy(picture, folder)) if picture.exists() else None
-    return Example(path.name, there, fields["text_prompt"], path.text, there or path.drawing)
+    if picture.exists():
+        there = Path(shutil.copy(picture, folder))
+        return Example(_name(file), there, sentence, path, there)
+    card = folder / f"{file.stem}.svg"
+    card.write_text(draw_sentence(sentence), encoding="utf-8")
+    return Example(_name(file), None, sentence, path, card)
+
+
+def _name(file: Path) -> str:
+    return file.stem.replace("_", " ").replace("-", " ")

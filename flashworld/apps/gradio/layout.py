@@ -207,7 +207,9 @@ def amount_of(name: str) -> dict[str, Any]:
 def _options() -> tuple[gr.Dropdown, gr.Slider, gr.Number, gr.Button, gr.Slider, gr.Checkbox]:
     with gr.Row():
         size = gr.Dropdown(list(SIZES), value=next(iter(SIZES)), label="Size", min_width=190, elem_id="fw-size")
-        frames = gr.Slider(2, 24, value=24, step=1, label="Views", min_width=190, elem_id="fw-frames")
+        frames = gr.Slider(
+            2, 24, value=24, step=1, label="Views", min_width=190, elem_id="fw-frames", **plain(gr.Slider)
+        )
     with gr.Accordion("More", open=False, elem_id="fw-more"):
         with gr.Row(elem_id="fw-seedrow"):
             seed = gr.Number(

@@ -18,8 +18,8 @@ from flashworld.apps.gradio.paths import from_files, from_template
 from flashworld.apps.gradio.serving import AT_ONCE, Finished, News, Service, Waiting, serve, summary
 from flashworld.apps.gradio.troubles import sentence_for
 from flashworld.apps.gradio.versions import PRIVATE, blocks_with_style
-from flashworld.apps.gradio.visits import visitor_of
-from flashworld.errors import FlashWorldError
+from flashworld.apps.gradio.visits import Errand, until, visitor_of
+from flashworld.errors import Cancelled, FlashWorldError
 from flashworld.events import Progress
 
 LINE = {"concurrency_id": "gpu", "concurrency_limit": AT_ONCE}
@@ -53,7 +53,7 @@ def build(service: Service) -> tuple[gr.Blocks, dict[str, Any]]:
         _generate(page, service)
         api.offer(service, **LINE)
         published.offer(service, **LINE)
-    blocks.queue(max_size=64)
+    blocks.queue(max_size=64, api_open=False)
     return blocks, style
 
 
@@ -126,9 +126,11 @@ def _choose_options(page: Page, service: Service) -> None:
 def _generate(page: Page, service: Service) -> None:
     """From the click to the files; Stop ends it at the next piece of news."""
     inputs, outputs, buttons = page.inputs, page.outputs, page.buttons
+    errand = gr.State(Errand())
 
     def begin() -> dict[Any, Any]:
-        return {outputs.status: pieces.waiting(), buttons.generate: _active(False), buttons.stop: _active(True)}
+        switched = {buttons.generate: _active(False), buttons.stop: _active(True)}
+        return {errand: Errand(), outputs.status: pieces.waiting(), **switched}
 
     def run(
         picture: str | None,
@@ -139,6 +141,7 @@ def _generate(page: Page, service: Service) -> None:
         seed: float | None,
         image_index: int,
         video: bool,
+        errand: Errand,
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
         try:
@@ -152,14 +155,18 @@ def _generate(page: Page, service: Service) -> None:
                 image_index=min(int(image_index), int(frames) - 1),
                 video=video,
             )
-            yield from _tell(page, serve(service, order, visitor_of(request)))
+            told = serve(service, order, visitor_of(request))
+            yield from _tell(page, until(lambda: errand.called_off, told))
+        except Cancelled:
+            yield {outputs.status: pieces.stopped()}
         except Exception as error:
             yield {outputs.status: pieces.failure(sentence_for(error))}
 
     def end() -> dict[Any, Any]:
         return {buttons.generate: _active(True), buttons.stop: _active(False)}
 
-    def stopped() -> dict[Any, Any]:
+    def stopped(errand: Errand) -> dict[Any, Any]:
+        errand.called_off = True
         return {outputs.status: pieces.stopped(), **end()}
 
     asked = [
@@ -171,10 +178,11 @@ def _generate(page: Page, service: Service) -> None:
         inputs.seed,
         inputs.image_index,
         inputs.video,
+        errand,
     ]
     told = [outputs.status, outputs.view, outputs.video, outputs.ply, outputs.spz, outputs.record]
     switched = [buttons.generate, buttons.stop]
-    running = buttons.generate.click(begin, None, [outputs.status, *switched], **QUIET).then(
+    running = buttons.generate.click(begin, None, [errand, outputs.status, *switched], **QUIET).then(
         run,
         asked,
         told,
@@ -184,19 +192,19 @@ def _generate(page: Page, service: Service) -> None:
         **PRIVATE,
     )
     running.then(end, None, switched, **QUIET)
-    buttons.stop.click(stopped, None, [outputs.status, *switched], cancels=[running], **QUIET)
+    buttons.stop.click(stopped, errand, [outputs.status, *switched], cancels=[running], **QUIET)
 
 
 def _tell(page: Page, told: Generator[News, None, None]) -> Iterator[dict[Any, Any]]:
     """News of a scene as changes of the page; each file shows as soon as it is there.
 
-    What is there already is said again each time: of two pieces of news in quick succession, the browser may only take
-    in the second.
+    Until the first one is, the scene before stays. What is there already is said again each time: of two pieces of news
+    in quick succession, the browser may only take in the second.
     """
     outputs = page.outputs
     buttons = {"ply": outputs.ply, "spz": outputs.spz, "record": outputs.record}
     files: dict[str, Path] = {}
-    now: dict[Any, Any] = {outputs.video: None} | {button: _download(None) for button in buttons.values()}
+    now: dict[Any, Any] = {}
     with closing(told):
         for news in told:
             if isinstance(news, Waiting):
@@ -207,12 +215,10 @@ def _tell(page: Page, told: Generator[News, None, None]) -> Iterator[dict[Any, A
                 now[outputs.status] = pieces.finished(summary(news))
             else:
                 files[news.kind] = news.path
-                if news.kind in buttons:
-                    now[buttons[news.kind]] = _download(news.path)
-                if news.kind == "spz":
+                now |= {button: _download(files.get(kind)) for kind, button in buttons.items()}
+                now[outputs.video] = str(files["mp4"]) if "mp4" in files else None
+                if "spz" in files:
                     now[outputs.view] = pieces.view(files)
-                if news.kind == "mp4":
-                    now[outputs.video] = str(news.path)
             yield dict(now)
 
 

@@ -17,6 +17,8 @@ from flashworld.request import parse_path, stated_size
 COLMAP = ("cameras.txt", "images.txt")
 MOST_FILE_BYTES = 4_000_000
 MOST_CAMERAS = 1024
+MOST_SIDE = 100_000
+"""Pixels of a picture that a path is for."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,10 @@ def _inner_request(content: str) -> str:
 
 
 def _text(cameras: Cameras, height: int, width: int) -> str:
+    if not (0 < height <= MOST_SIDE and 0 < width <= MOST_SIDE):
+        raise FormatError(
+            f"The file is for pictures of {height:.6g}x{width:.6g}; sides from 1 to {MOST_SIDE} are allowed."
+        )
     if len(cameras) > MOST_CAMERAS:
         cameras = resample(cameras, torch.linspace(0, 1, MOST_CAMERAS))
     return own.to_text(cameras, height, width)

@@ -40,9 +40,10 @@ def header(maker: Maker) -> str:
             "3D files, but its scenes are coloured fog.</p>"
         )
     if model.name == "tiny" and model.device.type == "cpu":
+        hope = "give it a picture, since a sentence alone becomes little more than fog"
         note = (
             '<p class="fw-note"><b>There is no CUDA GPU here,</b> so the small built-in model <code>tiny</code> makes '
-            f"the scenes.{' It is not trained yet: expect coloured fog.' * (not model.trained)}</p>"
+            f"the scenes: {hope if model.trained else 'it is not trained yet, expect coloured fog'}.</p>"
         )
     return (
         '<header class="fw-header"><div><h1>FlashWorld</h1>'
@@ -81,7 +82,7 @@ def finished(summary: str) -> str:
 
 def stopped() -> str:
     """After Stop."""
-    return '<div class="fw-card" role="status">Stopped. Nothing was kept.</div>'
+    return '<div class="fw-card" role="status">Stopped. Nothing of this scene was kept.</div>'
 
 
 FIELDS = {

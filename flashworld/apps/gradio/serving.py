@@ -1,7 +1,6 @@
 """From an order to files on the shelf: the GPU call, then everything that needs no GPU, told as it happens."""
 
 import json
-import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from PIL import Image
 from flashworld.apps.gradio.order import Maker, Order
 from flashworld.apps.gradio.shelf import Place, Shelf, Visitor
 from flashworld.apps.gradio.troubles import WorkFailed
+from flashworld.apps.gradio.turns import Turns
 from flashworld.apps.gradio.work import FLIGHT, SCENE, WORDS, Failed, Told, flight_of, read_words, take_over
 from flashworld.cameras import to_path
 from flashworld.events import Progress
@@ -59,14 +59,14 @@ class Finished:
 class Service:
     """What all doors of the Space share: who makes scenes, the GPU call, and the shelf of results.
 
-    `turn` is held by who uses the model: its networks take one scene at a time, and a visitor who has pressed Stop is
-    in them until the next piece of news.
+    The model's networks take one scene at a time, and a visitor who has pressed Stop is in them until the next piece of
+    news: hence `turns`.
     """
 
     maker: Maker
     on_gpu: OnGpu
     shelf: Shelf
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    turns: Turns = field(default_factory=Turns)
 
 
 News = Waiting | Progress | Ready | Finished
@@ -98,9 +98,10 @@ def serve(service: Service, order: Order, visitor: Visitor) -> Generator[News, N
 
 def _in_turn(service: Service, order: Order, folder: Path) -> Generator[Waiting | Progress, None, tuple[Record, float]]:
     """The part that needs the model, alone with it; the scene's record, and how many seconds the GPU call took."""
-    while not service.turn.acquire(timeout=WAIT_SECONDS):
-        yield Waiting()
+    place = service.turns.ask()
     try:
+        while not service.turns.comes(place, WAIT_SECONDS):
+            yield Waiting()
         yield Progress("text", 0, 1)
         if service.maker.plan.text_encoder == "host":
             # Here, not in the GPU call: no GPU waits, and no fork of ours reads the encoder's gigabytes again.
@@ -109,7 +110,7 @@ def _in_turn(service: Service, order: Order, folder: Path) -> Generator[Waiting 
         record = yield from _on_gpu(service, order, folder)
         return record, perf_counter() - started
     finally:
-        service.turn.release()
+        service.turns.leave(place)
 
 
 def _on_gpu(service: Service, order: Order, folder: Path) -> Generator[Progress, None, Record]:

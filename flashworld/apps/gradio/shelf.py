@@ -16,8 +16,8 @@ from pathlib import Path
 
 from flashworld.errors import FormatError
 
-UPLOAD = re.compile(r"[0-9a-f]{64}")
-"""Gradio stores an uploaded file in a folder that is named by the hash of its content."""
+UPLOAD = re.compile(r"[0-9a-f]{64}|tmp[0-9a-z_]{8}")
+"""Gradio stores an uploaded file in a folder that has the hash of its content for a name; half a file has Python's."""
 
 
 @dataclass(frozen=True)
@@ -132,19 +132,34 @@ class Shelf:
         return sum(_bytes_in(place.path) for place in places)
 
     def _tidy_uploads(self, now: float) -> None:
-        folders = [folder for folder in self.root.iterdir() if UPLOAD.fullmatch(folder.name)]
-        aged = sorted((folder.stat().st_ctime, folder) for folder in folders if folder.is_dir())
-        sizes = {folder: _bytes_in(folder) for _, folder in aged}
+        uploads = [upload for upload in self.root.iterdir() if UPLOAD.fullmatch(upload.name)]
+        aged = sorted((since, upload) for upload in uploads if (since := _changed(upload)) is not None)
+        sizes = {upload: _bytes_in(upload) for _, upload in aged}
         total = sum(sizes.values())
-        for since, folder in aged:
+        for since, upload in aged:
             if now - since > self.rules.seconds or total > self.rules.upload_gigabytes * 1e9:
-                total -= sizes[folder]
-                shutil.rmtree(folder, ignore_errors=True)
+                total -= sizes[upload]
+                _remove(upload)
 
 
-def _bytes_in(folder: Path) -> int:
-    """Files, and the folder itself, may go while they are counted."""
+def _changed(path: Path) -> float | None:
+    """When something happened to a file or a folder last; nothing if it is gone by now."""
     try:
-        return sum(file.stat().st_size for file in folder.glob("*"))
+        return path.stat().st_ctime
+    except FileNotFoundError:
+        return None
+
+
+def _bytes_in(path: Path) -> int:
+    """Of a file, or of a folder's files; they may go while they are counted."""
+    try:
+        return sum(file.stat().st_size for file in (path.glob("*") if path.is_dir() else [path]))
     except FileNotFoundError:
         return 0
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

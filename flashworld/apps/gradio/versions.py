@@ -27,4 +27,5 @@ def plain(component: type[Any], **options: Any) -> dict[str, Any]:
     names = inspect.signature(component.__init__).parameters
     if "buttons" in names:
         return {**options, "buttons": []}
-    return {**options, **{name: False for name in ("show_share_button", "show_download_button") if name in names}}
+    buttons = ("show_share_button", "show_download_button", "show_reset_button")
+    return {**options, **{name: False for name in buttons if name in names}}

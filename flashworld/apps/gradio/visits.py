@@ -3,8 +3,9 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TypeVar
 
 import gradio as gr
@@ -15,6 +16,13 @@ from flashworld.errors import Cancelled
 
 Answer = TypeVar("Answer")
 Gone = Callable[[], bool]
+
+
+@dataclass
+class Errand:
+    """One press of Generate on the page. Stop calls it off: what waits in Gradio's queue, Gradio would still begin."""
+
+    called_off: bool = False
 
 
 def visitor_of(request: gr.Request | None) -> Visitor:
@@ -41,7 +49,7 @@ async def while_awaited(work: Callable[[Gone], Answer]) -> Answer:
         gone.set()
 
 
-def until(gone: Gone, told: Generator[News, None, None]) -> Iterator[News]:
+def until(gone: Gone, told: Generator[News, None, None]) -> Generator[News, None, None]:
     """The news of a scene, which is given up if nobody waits for it any more.
 
     Raises:

@@ -1,12 +1,21 @@
 """Stands where Hugging Face's `spaces` stands on ZeroGPU, for tests: put this folder on PYTHONPATH.
 
-As there, a call of a decorated generator forks this process; its arguments and results cross pickled; an exception
-loses its words and keeps its class; and the fork is killed when the granted seconds are over. The file that the
-environment variable SIMULATED_GPU names may hold JSON that makes the GPU poorer: {"seconds": 0.2, "memory": 500000000}.
+As there, a call of a decorated generator costs the quota of the visitor whose request it serves, and forks this
+process; its arguments and results cross pickled; an exception loses its words and keeps its class; and the fork is
+killed when its time is over. How fast this machine is decides nothing: time is only over when the file says so that the
+environment variable SIMULATED_GPU names. It may hold JSON that makes the GPU poorer:
+
+    {"seconds": 0}          time is over after so many seconds
+    {"news": 2}             or after so many pieces of news
+    {"memory": 500000000}   bytes that a call may take
+    {"spent": "anna"}       whose quota is used up, by the token that the proxy adds to a visitor's requests
+
+Who was served stands in a file beside it, named `bill`: a line for each call.
 """
 
 import contextlib
 import json
+import math
 import multiprocessing
 import os
 import pickle
@@ -18,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 
-SECONDS_HERE = 20
-"""For each of a GPU: what runs the tests may be slow, and busy."""
+CONTROL = Path(os.environ.get("SIMULATED_GPU", os.devnull))
 
 
 def GPU(duration: Callable[..., int]) -> Callable[[Callable[..., Iterator[Any]]], Callable[..., Iterator[Any]]]:  # noqa: N802
@@ -31,8 +40,8 @@ def GPU(duration: Callable[..., int]) -> Callable[[Callable[..., Iterator[Any]]]
             poorer = _poorer()
             seconds = duration(*arguments)
             assert 0 < seconds <= 60, f"ZeroGPU grants 60 seconds at most, and {seconds} were asked for"
-            granted = poorer.get("seconds", SECONDS_HERE * seconds)
-            yield from _forked(function, pickle.dumps(arguments), granted, poorer.get("memory"))
+            _charge(poorer.get("spent"))
+            yield from _forked(function, pickle.dumps(arguments), poorer)
 
         return call
 
@@ -40,22 +49,34 @@ def GPU(duration: Callable[..., int]) -> Callable[[Callable[..., Iterator[Any]]]
 
 
 def _poorer() -> dict[str, Any]:
-    file = Path(os.environ.get("SIMULATED_GPU", ""))
-    return json.loads(file.read_text()) if file.is_file() else {}
+    return json.loads(CONTROL.read_text()) if CONTROL.is_file() else {}
 
 
-def _forked(
-    function: Callable[..., Iterator[Any]], arguments: bytes, seconds: float, memory: int | None
-) -> Iterator[Any]:
+def _charge(spent: str | None) -> None:
+    """Let the visitor pay whose request this is, as far as a thread can know."""
+    request = LocalContext.request.get(None)
+    assert request is not None, "without a request, ZeroGPU would charge the Space itself"
+    visitor = request.headers.get("x-ip-token", "somebody")
+    if visitor == spent:
+        message = "You have exceeded your free ZeroGPU quota (22s requested vs. 3s left). Try again in 1:00:00."
+        raise gr.Error(message, title="ZeroGPU quota exceeded")
+    if "SIMULATED_GPU" in os.environ:
+        with CONTROL.with_name("bill").open("a") as bill:
+            bill.write(f"{visitor}\n")
+
+
+def _forked(function: Callable[..., Iterator[Any]], arguments: bytes, poorer: dict[str, Any]) -> Iterator[Any]:
     receiver, sender = multiprocessing.Pipe(duplex=False)
     worker = os.fork()
     if worker == 0:
-        _work(function, arguments, sender, memory)
+        _work(function, arguments, sender, poorer.get("memory"))
     sender.close()
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + poorer.get("seconds", math.inf)
+    told = 0
     try:
         while True:
-            if not receiver.poll(max(0.0, deadline - time.monotonic())):
+            patience = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
+            if told == poorer.get("news") or not receiver.poll(patience):
                 raise gr.Error("GPU task aborted", title="ZeroGPU worker error")
             try:
                 kind, value = pickle.loads(receiver.recv_bytes())
@@ -66,6 +87,7 @@ def _forked(
             if kind == "error":
                 raise gr.Error(value, title="ZeroGPU worker error")
             yield value
+            told += 1
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, 9)
