@@ -8,7 +8,7 @@ const server = await serve({ '/page/': import.meta.dirname, '/web/': WEB, '/file
 await withBrowser(async (browser) => {
   const page = await pageOf(browser, { width: 500, height: 400 });
   const told = {};
-  for (const [name, tell] of Object.entries({ mouse, keys, touch, flights, growth, errors, links })) {
+  for (const [name, tell] of Object.entries({ mouse, keys, touch, flights, growth, haste, errors, links })) {
     await page.goto(`${server.origin}/page/blank.html`);
     await page.evaluate(prepare);
     told[name] = await tell(page);
@@ -142,6 +142,26 @@ function flights(page) {
     end();
     view.setPose(view.home);
     return { goal, begun, arrived, places, home: view.pose() };
+  });
+}
+
+/** A world comes while the splats of the last are still being sorted; what is seen when it is said to be there. */
+function haste(page) {
+  return page.evaluate(async () => {
+    Object.assign(view.scene.children[0], { sortDelay: 200 });
+    const before = view.scene.children.at(-1);
+    // No frame comes to the rescue: only what moves the camera draws.
+    view.invalidate = () => {};
+    const end = view.onFrame(() => {
+      if (!before.parent) return;
+      view.setPose({ position: [0.1 * Math.random(), 0, 0] });
+      view.screenshot();
+    });
+    await view.show('/files/green.ply', { keepCamera: true });
+    end();
+    const [picture, canvas] = [await createImageBitmap(await view.screenshot()), new OffscreenCanvas(1, 1).getContext('2d')];
+    canvas.drawImage(picture, -picture.width / 2, -picture.height / 2);
+    return { middle: [...canvas.getImageData(0, 0, 1, 1).data] };
   });
 }
 

@@ -144,6 +144,11 @@ def test_a_world_replaces_another_without_a_flash(told: Told):
     assert not (red[1:] & green[:-1]).any()
 
 
+def test_a_world_is_there_when_it_is_said_to_be(told: Told):
+    red, green, _, _ = told["haste"]["middle"]
+    assert green > 140 > red
+
+
 def test_the_last_of_two_worlds_wins(told: Told):
     assert told["growth"]["overtaken"] == [False, True]
 

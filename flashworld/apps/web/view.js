@@ -28,6 +28,8 @@ const LONGEST_FRAME = 0.1;
 /** A home that leans sideways by more than this (the sine) has an up of its own. */
 const LEANING = 0.2;
 
+const pause = () => new Promise((resolve) => setTimeout(resolve, 10));
+
 /** Blends splats as the sRGB values that they are, into canvases and textures alike. */
 class SplatRenderer extends SparkRenderer {
   onBeforeRender(...context) {
@@ -154,14 +156,25 @@ export class WorldView {
     this.stats.splats = mesh ? mesh.splats.getNumSplats() : 0;
   }
 
-  /** Resolves once what is drawn is the present scene, sorted for the present camera. */
+  /** Resolves once what is drawn is the present scene, sorted for the present camera unless that moves on. */
   async settled() {
     const spark = this.#spark;
-    await spark.update({ scene: this.scene, camera: this.camera });
-    while (!this.#disposed && (spark.sorting || spark.sortDirty || spark.display !== spark.current)) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    const update = () => spark.update({ scene: this.scene, camera: this.camera });
+    await update();
+    while (!this.#disposed && !this.#isDrawn) {
+      await pause();
+      // While it sorts, Spark drops an update that brings other splats.
+      if (!spark.sorting && !this.#isDrawn) await update();
     }
+    const place = JSON.stringify(this.pose());
+    while (!this.#disposed && (spark.sorting || spark.sortDirty) && JSON.stringify(this.pose()) === place) await pause();
     if (!this.#disposed) this.#draw();
+  }
+
+  /** Whether Spark draws the present splats, and not those before. */
+  get #isDrawn() {
+    const { mapping } = this.#spark.display;
+    return this.#mesh ? mapping.some(({ node }) => node === this.#mesh) : mapping.length === 0;
   }
 
   // --- The camera --------------------------------------------------------------------------------------------------
