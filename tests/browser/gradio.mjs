@@ -124,16 +124,16 @@ async function photograph(page, frame) {
   const element = await page.$('#fw-view iframe');
   await element.evaluate((frame) => frame.scrollIntoView({ block: 'center', behavior: 'instant' }));
   await settle(page, 1500);
-  writeFileSync(join(visit.folder, 'view.png'), await steady(page, await element.boundingBox()));
+  writeFileSync(join(visit.folder, 'view.png'), await steady(element));
   await frame.evaluate(() => {
     for (const id of ['facts', 'tools']) document.getElementById(id).style.visibility = '';
   });
 }
 
-/** A part of the page once it does not change any more. */
-async function steady(page, clip) {
+/** A part of the page once it neither moves nor changes any more. */
+async function steady(element) {
   for (let before = null, equal = 0; ; ) {
-    const now = await page.screenshot({ clip, captureBeyondViewport: false });
+    const now = await element.screenshot({ scrollIntoView: false, captureBeyondViewport: false });
     equal = before?.equals(now) ? equal + 1 : 0;
     if (equal === 2) return now;
     before = Buffer.from(now);
