@@ -3,6 +3,7 @@
 Marker `external`: needs node, but none of its packages.
 """
 
+import base64
 import json
 import math
 import re
@@ -18,6 +19,7 @@ from flashworld.cameras.easing import EASINGS
 from flashworld.cameras.templates import TEMPLATES, make_path
 from flashworld.geometry import matrix_from_quaternion
 from flashworld.request import CameraView, fit, parse_path
+from flashworld.request.picture import bytes_from_text
 
 pytestmark = pytest.mark.external
 
@@ -343,7 +345,7 @@ def _places(text: str) -> list[str]:
 def test_the_list_of_jobs_follows_events():
     told = run("""
         import { withJob, withoutJob, queueOf, historyOf } from './jobs.js';
-        const job = (id, created_at, state) => ({ id, created_at, state });
+        const job = (id, created_at, state) => ({ id, created_at, state, expected_seconds: null });
         let jobs = [];
         for (const one of [job('a', 1, 'running'), job('b', 2, 'queued'), job('c', 3, 'queued')]) {
           jobs = withJob(jobs, one);
@@ -353,6 +355,20 @@ def test_the_list_of_jobs_follows_events():
         console.log(JSON.stringify([ids(jobs), ids(queueOf(jobs)), ids(historyOf(jobs)), ids(withoutJob(jobs, 'b'))]));
     """)
     assert told == ["cba", "bc", "a", "ca"]
+
+
+def test_who_waits_moves_up_when_the_queue_says_so():
+    jobs = [
+        {"id": name, "created_at": at, "state": state, "position": place, "expected_seconds": seconds}
+        for name, at, state, place, seconds in (("a", 1, "running", 0, 9), ("b", 2, "queued", 2, 30))
+    ]
+    moved, finished = [{"id": "b", "position": 1, "expected_seconds": 20}], [{"id": "a", "position": 1}]
+    (told,) = call("jobs.js", ["withJob", [], jobs[0], 1000])
+    (told,) = call("jobs.js", ["withJob", told, jobs[1], 1000])
+    assert [(job["id"], job["position"], job["ends_at"]) for job in told] == [("b", 2, 1030), ("a", 0, 1009)]
+    told, late = call("jobs.js", ["withPlaces", told, moved, 1005], ["withPlaces", told, finished, 1005])
+    assert [(job["id"], job["position"], job["ends_at"]) for job in told] == [("b", 1, 1025), ("a", 0, 1009)]
+    assert late[1]["position"] == 0, "a job that runs by now has left the queue"
 
 
 def test_a_published_request_keeps_its_cameras_and_its_frame(tmp_path: Path):
@@ -375,6 +391,43 @@ def test_a_published_request_keeps_its_cameras_and_its_frame(tmp_path: Path):
     ours = [CameraView(**view) for view in again["cameras"]]
     ours, theirs = (torch.tensor(fit(None, views, (480, 704)).cameras, dtype=torch.float32) for views in (ours, theirs))
     assert_same_cameras(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"cameras": [None]}, {"cameras": [{}]}, {"cameras": [{"quaternion": [0] * 4}]}, {"cameras": "all"},
+        {"cameras": []}, {"resolution": None}, {"resolution": [24, 480]}, {"resolution": [65, 480, 704]},
+        {"image_prompt": "photos/room.jpg"}, {"image_prompt": 5}, {"image_prompt": "data:image/png;base64,%%%"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_file_that_is_no_request_is_refused_with_words_of_the_dictionary(fault: dict[str, Any]):
+    request = {"cameras": random_views(2), "resolution": [24, 480, 704], "text_prompt": "A room."} | fault
+    refused = run(f"""
+        import en from './words/en.js';
+        import {{ draftOf }} from './request.js';
+        import {{ pictureFromPrompt }} from './picture.js';
+        const request = {json.dumps(request)};
+        const opened = pictureFromPrompt(request.image_prompt).then(() => draftOf(request, null));
+        const word = await opened.then(() => '', (error) => error.message);
+        console.log(JSON.stringify(en[word] ?? null));
+    """)
+    assert refused
+
+
+def test_oddities_of_a_request_cost_no_more_than_themselves():
+    odd = {"cameras": random_views(2), "resolution": [24, 480, 704], "text_prompt": 5, "image_index": -3, "name": [1]}
+    (draft,) = call("request.js", ["draftOf", odd, None])
+    assert (draft["prompt"], draft["path"]["imageIndex"], draft["name"]) == ("", 0, "")
+
+
+@pytest.mark.parametrize("ending", ["", "=", "==", "===", "=\n"])
+def test_pictures_are_read_as_the_server_reads_them(ending: str):
+    data = b"\x89PNG, and more"
+    prompt = base64.b64encode(data).decode().rstrip("=") + ending
+    (ours,) = call("picture.js", ["bytesOf", "data:image/png;base64," + prompt])
+    assert bytes(ours.values()) == bytes_from_text(prompt) == data
 
 
 @pytest.mark.parametrize(("width", "height"), [(704, 480), (480, 704)])

@@ -4,7 +4,7 @@
 // spares graphics in software many pixels. Leaves numbered screenshots and what was downloaded in the folder, and answers
 // what was seen on the way.
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { answer, folder, inTurn, job, pageOf, withBrowser } from './chromium.mjs';
 
@@ -164,23 +164,31 @@ async function inputs(page) {
   await shot(page, '3-inputs');
 }
 
-/** Every step that the view shows is noted, until the world is there. */
+/** Every world that the view shows is noted as it is seen, until the finished one is there. */
 async function generate(page) {
   await page.evaluate(() => {
-    window.steps = [];
-    studio.state.shown.watch(({ kind, step }) => kind !== 'none' && window.steps.push(kind === 'preview' ? step : kind));
+    window.sights = [];
+    studio.state.shown.watch(({ kind, step, source }, before) => {
+      if (kind === 'none' || source === before?.source) return;
+      const facts = { shows: kind === 'preview' ? step : kind, splats: studio.view.stats.splats, told: document.querySelector('#growing .faint').textContent };
+      const reader = new FileReader();
+      reader.onload = () => window.sights.push({ ...facts, picture: reader.result });
+      studio.view.screenshot().then((png) => reader.readAsDataURL(png));
+    });
   });
   await page.click('#generate');
   await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'), { timeout: 60_000, polling: 50 });
-  for (let after = -1; after < 3; ) {
-    await page.waitForFunction((step) => window.steps.at(-1) > step || window.steps.at(-1) === 'world', { timeout: 120_000, polling: 50 }, after);
-    after = await page.evaluate(() => (window.steps.at(-1) === 'world' ? 4 : window.steps.at(-1)));
-    if (after < 4) await page.screenshot({ path: join(folder, `4-growing-${after + 1}.png`) });
+  for (let count = 1; count <= 4; count += 1) {
+    await page.waitForFunction((wanted) => window.sights.length >= wanted, { timeout: 120_000, polling: 50 }, count);
+    await page.screenshot({ path: join(folder, `4-growing-${count}.png`) });
   }
-  await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 150_000 });
-  seen.steps = await page.evaluate(() => [...new Set(window.steps)]);
+  await page.waitForFunction(() => window.sights.at(-1).shows === 'world', { timeout: 150_000 });
+  seen.sights = await page.evaluate(() => window.sights);
+  for (const sight of seen.sights) {
+    writeFileSync(join(folder, `seen-${sight.shows}.png`), Buffer.from(sight.picture.split(',')[1], 'base64'));
+    delete sight.picture;
+  }
   await shot(page, '5-world');
-  seen.splats = await page.evaluate(() => studio.view.stats.splats);
   await page.keyboard.press('Escape');
   await page.focus('#view canvas');
   seen.flown = await fly(page, 400);

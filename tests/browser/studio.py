@@ -11,6 +11,12 @@ from pathlib import Path
 from browsing import ROOT
 
 
+def command(folder: Path, port: int = 0) -> list[str]:
+    """What starts it, from the root of the repository."""
+    studio = ["app.py", "--model", "tiny", "--port", str(port), "--cache-dir", str(folder)]
+    return ["nice", "-n", "19", sys.executable, *studio]
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """Where a studio that keeps its jobs in `folder` listens, for the time of a block.
@@ -18,10 +24,8 @@ def running(folder: Path) -> Iterator[str]:
     It works with one thread and stands back: the browser draws in software, and keeps up with what is made only if
     there is a processor left for it.
     """
-    studio = ["app.py", "--model", "tiny", "--port", "0", "--cache-dir", str(folder)]
-    command = ["nice", "-n", "19", sys.executable, *studio]
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, cwd=ROOT, env=alone, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command(folder), cwd=ROOT, env=alone, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         said = ""
         while not (found := re.search(r"http://\S+", said)):

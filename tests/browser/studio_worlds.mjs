@@ -163,14 +163,17 @@ async function naming(page) {
   seen.renamed = (await (await fetch(`${job.url}api/jobs/${job.other}`)).json()).name;
 }
 
-/** Two jobs are sent. The one at work is stopped, sent again, stopped again and deleted; the other waits meanwhile. */
+/**
+ * Three jobs are sent. The first of those that wait is cancelled, and the second moves up. The one at work is stopped, sent
+ * again, stopped again and deleted; the other waits meanwhile.
+ */
 async function queue(page) {
   await page.evaluate(() => {
     const { path } = studio.state.draft.get();
     studio.state.draft.update({ exactSize: true, size: { width: 160, height: 128 } });
     studio.state.changePath({ ...path, frames: 24 });
   });
-  for (let i = 0; i < 2; i += 1) {
+  for (let i = 0; i < 3; i += 1) {
     await page.waitForSelector('#generate:not(:disabled)');
     await page.click('#generate');
     await page.waitForFunction((count) => document.querySelectorAll('#queue .job').length === count, { timeout: 90_000 }, i + 1);
@@ -180,7 +183,11 @@ async function queue(page) {
   await shot(page, '5-queue');
   seen.queue = await page.$$eval('#queue .job', (jobs) => jobs.map((one) => one.textContent));
   seen.growing = await page.$eval('#growing', (box) => (box.hidden ? '' : box.textContent));
-  const [waiting, running] = await page.evaluate(() => studio.state.jobs.get().jobs.filter(({ state }) => state === 'queued' || state === 'running').map(({ id }) => id));
+  const [waiting, first, running] = await page.evaluate(() => studio.state.jobs.get().jobs.filter(({ state }) => state === 'queued' || state === 'running').map(({ id }) => id));
+  await page.click(`#queue [data-focus="cancel-${first}"]`);
+  await state(page, first, 'cancelled');
+  const isNext = () => document.querySelector('#queue .job:last-child .job-now').textContent.includes('number 1');
+  seen.movedUp = await page.waitForFunction(isNext, { timeout: 10_000 }).then(() => true, () => false);
   await page.click(`#queue [data-focus="cancel-${running}"]`);
   await state(page, running, 'cancelled');
   await page.click(`#history [data-focus="again-${running}"]`);

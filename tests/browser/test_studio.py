@@ -4,13 +4,18 @@ Needs node, `npm ci` in tests/node, and a chromium; the marker `browser` selects
 pytest.
 """
 
+import socket
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
+import numpy as np
 import pytest
 from browsing import ROOT, browse
-from studio import running
+from PIL import Image
+from studio import command, running
 
 from flashworld.formats import load
 
@@ -37,8 +42,7 @@ def test_from_a_recorded_path_to_files(address: str, tmp_path: Path):
     assert seen["templates"] == 16
     assert seen["added"] >= 2
     assert seen["overseen"] == 6 + seen["added"], "the overview has every key frame in the view"
-    assert seen["steps"] == [0, 1, 2, 3, "world"], "the world grows in the view, step by step"
-    assert seen["splats"] > 1000
+    the_world_grows(seen["sights"], tmp_path)
     assert seen["flown"] > 0.01
     assert seen["frame"] == 5
     assert seen["played"]
@@ -53,6 +57,16 @@ def test_from_a_recorded_path_to_files(address: str, tmp_path: Path):
     assert (frame.width, frame.height) == (SIZE["width"], SIZE["height"])
 
 
+def the_world_grows(sights: list[dict[str, Any]], folder: Path) -> None:
+    """Each step's world takes the place of the last in the view, and the page says which it is."""
+    assert [sight["shows"] for sight in sights] == [0, 1, 2, 3, "world"]
+    assert [sight["told"] for sight in sights[:4]] == [f"You see it after step {step} of 4." for step in (1, 2, 3, 4)]
+    assert all(sight["splats"] > 1000 for sight in sights)
+    pictures = [np.asarray(Image.open(folder / f"seen-{sight['shows']}.png").convert("L"), float) for sight in sights]
+    for before, after in pairwise(pictures):
+        assert np.abs(after - before).mean() > 1, "the view shows another world than before"
+
+
 def test_the_main_flow_by_keyboard_alone_and_without_barriers(address: str, tmp_path: Path):
     seen = browse("studio_keyboard.mjs", tmp_path, url=address)
     assert seen["errors"] == []
@@ -61,3 +75,16 @@ def test_the_main_flow_by_keyboard_alone_and_without_barriers(address: str, tmp_
     assert seen["opened"]
     for theme, faults in seen["barriers"].items():
         assert faults == [], theme
+
+
+def test_an_open_page_outlives_the_death_of_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.chdir(ROOT)
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        port = place.getsockname()[1]
+    again = command(tmp_path / "jobs", port)
+    seen = browse("studio_restart.mjs", tmp_path, command=again, port=port, size=SIZE)
+    assert seen["errors"] == []
+    assert "No connection" in seen["lost"]
+    assert "Interrupted" in seen["told"]
+    assert seen["completed"]

@@ -165,7 +165,8 @@ def test_two_worlds_are_compared_from_one_place(visit: Visit):
 
 def test_worlds_are_renamed_and_jobs_cancelled_repeated_and_deleted(visit: Visit):
     assert visit.seen["renamed"] == "The second one"
-    assert len(visit.seen["queue"]) == 2
+    assert [text.count("number") for text in visit.seen["queue"]] == [0, 1, 1]
+    assert visit.seen["movedUp"], "who waits is told of a better place"
     assert "step" in visit.seen["growing"].lower()
     assert visit.seen["requeued"]
     assert visit.seen["deleted"] == 404
@@ -179,7 +180,7 @@ def test_the_path_is_recorded_in_flight_and_timed_by_hand(visit: Visit):
 
 
 def test_the_machine_and_what_is_wrong_with_a_path_are_told(visit: Visit):
-    assert visit.seen["machine"]["Its own size"] == "128 × 96 · 6"
+    assert visit.seen["machine"]["Its own size"] == "128 × 96, 6 frames"
     assert visit.seen["machine"]["To save memory"] == "nothing"
     told = " ".join(visit.seen["warnings"])
     assert "turns by more than half" in told

@@ -26,6 +26,7 @@ from flashworld.request.schema import MAX_CAMERAS, MAX_FRAMES
 
 MAX_PATH_BYTES = 8_000_000
 ZIP = b"PK\x03\x04"
+BOM = b"\xef\xbb\xbf"
 MAX_TEMPLATE_FRAMES = MAX_CAMERAS - 1
 """One less than a path may have: the camera that it goes on from belongs to it too."""
 USUAL_FOV = 70.0
@@ -149,6 +150,8 @@ def _imported(data: bytes, height: int, width: int) -> dict[str, Any]:
     """
     if data.startswith(ZIP):
         return _from_files(_colmap_files(data), height, width)
+    if not data.removeprefix(BOM).lstrip().startswith((b"{", b"[")):
+        raise refuse("the file is no path: JSON is needed, or both of COLMAP's cameras.txt and images.txt")
     given = read_json(data)
     fields = given if isinstance(given, dict) else {}
     name, index, frames = fields.get("name"), fields.get("image_index"), fields.get("frames")

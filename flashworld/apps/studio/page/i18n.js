@@ -8,6 +8,7 @@
 import en from './words/en.js';
 import zh from './words/zh.js';
 import { createStore } from './store.js';
+import { wordsOf } from '../web/words.js';
 
 const DICTIONARIES = { en, zh };
 export const LANGUAGES = { en: 'English', zh: '中文' };
@@ -24,6 +25,9 @@ export function t(key, values = {}) {
 
 /** The text of a key if the dictionary has it, else what the server says. */
 export const known = (key, otherwise) => DICTIONARIES[language.get()][key] ?? otherwise;
+
+/** What went wrong, in the reader's language where the viewer's words tell of it. @param {Error & {reason?: string}} error */
+export const inWords = (error) => wordsOf(language.get()).errors[error.reason] ?? error.message;
 
 /** The language to begin with: the one chosen last, else the browser's if we speak it. */
 export function preferredLanguage(chosen, spoken) {

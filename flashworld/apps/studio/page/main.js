@@ -12,6 +12,7 @@ import { followJobs } from './jobs.js';
 import { prepareLook } from './look.js';
 import { prepareMenus } from './menu.js';
 import { mount } from './mount.js';
+import { emptyDraft } from './request.js';
 import { createStudio } from './state.js';
 import { prepareTabs } from './tabs.js';
 
@@ -25,7 +26,7 @@ async function start() {
   prepareMenus();
   prepareLook();
   const kept = await loadDraft().catch(() => undefined);
-  if (kept) studio.openDraft(kept);
+  if (kept) studio.openDraft({ ...emptyDraft(), ...kept });
   let view;
   try {
     view = new WorldView(byId('view'), { label: t('stage.title') });

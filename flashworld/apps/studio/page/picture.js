@@ -21,12 +21,24 @@ export async function openPicture(blob, name = blob.name ?? '') {
   return { blob, width, height, name, place: { x: 0.5, y: 0.5 } };
 }
 
-/** A picture from the `image_prompt` of a request, or null. */
+/**
+ * A picture from the `image_prompt` of a request, or null.
+ * @throws {RangeError} with a word for `t()`
+ */
 export async function pictureFromPrompt(prompt) {
   if (!prompt) return null;
-  const comma = prompt.indexOf(',');
-  const bytes = Uint8Array.from(atob(prompt.slice(comma + 1)), (character) => character.charCodeAt(0));
+  const bytes = bytesOf(prompt);
   return openPicture(new Blob([bytes], { type: typeOf(bytes) }), '');
+}
+
+/** The bytes of a data URL or of bare base64, which may lack its end signs, as the server takes them. */
+export function bytesOf(prompt) {
+  try {
+    const text = atob(prompt.slice(prompt.indexOf(',') + 1).replace(/[=\s]+$/, ''));
+    return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  } catch {
+    throw new RangeError('import.picture');
+  }
 }
 
 function typeOf([first, second]) {

@@ -22,14 +22,6 @@ export function partsOf({ state, progress, previews }) {
   return [begun, ...Array.from({ length: count }, (_, i) => (i < previews.length ? 1 : 0)), 0];
 }
 
-/** Seconds that are likely left of a running job, or null. */
-export function secondsLeft({ state, expected_seconds: expected, started_at: started, progress }, now) {
-  if (state !== 'running' || !expected || !started) return null;
-  const byClock = expected - (now - started);
-  const byWork = progress.fraction > 0.05 ? ((now - started) * (1 - progress.fraction)) / progress.fraction : expected;
-  return Math.max(byClock, byWork, 0);
-}
-
 /** Seconds in the largest fitting unit: a word for `t()` and its number. */
 export function rounded(seconds) {
   if (seconds < 90) return ['time.seconds', Math.max(Math.round(seconds), 1)];

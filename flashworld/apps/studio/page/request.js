@@ -63,13 +63,14 @@ export function draftOf(request, picture) {
   const [frames, height, width] = request.resolution ?? [];
   if (![frames, height, width].every(Number.isInteger)) throw new RangeError('import.noResolution');
   if (frames < 1 || frames > MAX_FRAMES) throw new RangeError('import.frames');
+  if (!request.cameras.every(isCamera)) throw new RangeError('import.badCamera');
   const poses = posesFromRequest(request.cameras, picture, { width, height });
-  if (!poses.every(isPose)) throw new RangeError('import.badCamera');
+  const index = Number.isInteger(request.image_index) ? request.image_index : 0;
   return {
     ...emptyDraft(),
-    path: pathOf(poses, frames, Math.min(request.image_index ?? 0, frames - 1)),
+    path: pathOf(poses, frames, Math.min(Math.max(index, 0), frames - 1)),
     picture,
-    prompt: request.text_prompt ?? '',
+    prompt: typeof request.text_prompt === 'string' ? request.text_prompt : '',
     size: { width, height },
     seed: Number.isSafeInteger(request.seed) ? request.seed : null,
     name: typeof request.name === 'string' ? request.name : '',
@@ -81,7 +82,8 @@ export function pathOf(poses, frames, imageIndex = 0) {
   return { ...emptyPath(), keys: poses.map((pose) => makeKey(pose)), frames, imageIndex, curve: 'straight' };
 }
 
-function isPose({ position, quaternion, lens }) {
-  const numbers = [...position, ...quaternion, lens.fx, lens.fy, lens.cx, lens.cy];
-  return position.length === 3 && quaternion.length === 4 && numbers.every(Number.isFinite) && lens.fx > 0 && lens.fy > 0;
+function isCamera(camera) {
+  const { quaternion, position, fx, fy, cx, cy } = camera ?? {};
+  const vectors = [[quaternion, 4], [position, 3]].every(([values, count]) => Array.isArray(values) && values.length === count);
+  return vectors && [...quaternion, ...position, fx, fy, cx, cy].every(Number.isFinite) && quaternion.some(Boolean) && fx > 0 && fy > 0;
 }

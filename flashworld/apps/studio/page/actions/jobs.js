@@ -53,7 +53,7 @@ export function jobActions(studio, api, view, { say, fail, opened }, worlds) {
     more: tell(async () => {
       const { jobs, next } = studio.jobs.get();
       const page = await api.jobs(next);
-      studio.jobs.update({ jobs: page.jobs.reduce(withJob, jobs), next: page.next });
+      studio.jobs.update({ jobs: page.jobs.reduce((all, job) => withJob(all, job), jobs), next: page.next });
     }),
     compare: (one, other) => compare(one, other, { pose: view.pose(), up: view.controls.up }),
     closeWorld: () => worlds.close(),

@@ -3,7 +3,7 @@
 import { posed } from '../../web/cameras.js';
 import { poseOf as viewPoseOf } from '../../web/view.js';
 import { byId } from '../elements.js';
-import { t } from '../i18n.js';
+import { inWords, t } from '../i18n.js';
 import { addKey } from '../path/edit.js';
 import { cameraOf } from '../path/lens.js';
 import { cornersAt, overviewOf } from '../path/overview.js';
@@ -25,7 +25,7 @@ export function stageActions(studio, view) {
   const actions = {
     poseOfView,
     say: (text) => (byId('said').textContent = text),
-    fail: (error) => (byId('stage-fault').textContent = error.reason ? `${error.message}` : String(error.message)),
+    fail: (error) => (byId('stage-fault').textContent = inWords(error)),
     setLens(lens) {
       studio.ui.update({ lens });
       look(poseOfView());

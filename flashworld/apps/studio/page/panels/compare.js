@@ -1,7 +1,7 @@
 /** Two worlds side by side, looked at from one place. */
 
 import { byId, iconButton, make } from '../elements.js';
-import { t } from '../i18n.js';
+import { inWords, t } from '../i18n.js';
 import { nameOf } from './worlds.js';
 import { linkCameras, WorldView } from '../../web/view.js';
 
@@ -32,6 +32,6 @@ export async function compare(one, other, start) {
     for (const view of views) view.controls.up.copy(start.up);
     unlink = linkCameras(...views);
   } catch (error) {
-    fault.textContent = error.message;
+    fault.textContent = inWords(error);
   }
 }

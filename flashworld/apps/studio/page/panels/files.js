@@ -43,6 +43,7 @@ export function mountFiles(studio, api, { opened, say }) {
       if (error instanceof ApiError) fault.textContent = error.status ? error.message : t('error.unreachable');
       else if (error instanceof RangeError) fault.textContent = t(error.message);
       else throw error;
+      fault.scrollIntoView({ block: 'nearest' });
     }
   }
 
@@ -72,13 +73,14 @@ export function mountFiles(studio, api, { opened, say }) {
 
   /** A path alone replaces the keys; picture and words stay, and so does the picture's frame unless the file names one. */
   async function openPath(files) {
-    const { size, ...draft } = studio.draft.get();
+    const { size, name, ...draft } = studio.draft.get();
     const answer = await api.importPath(files, size);
     const poses = posesFromRequest(answer.cameras, null, size);
     const frames = Math.min(Math.max(poses.length, 1), MAX_FRAMES);
     const count = poses.length > 2 ? frames : draft.path.frames;
     const imageIndex = Math.min(answer.image_index ?? draft.path.imageIndex, count - 1);
     studio.changePath(pathOf(poses, count, imageIndex));
+    if (answer.name && !name) studio.draft.update({ name: answer.name });
     say(t('import.pathDone', { number: poses.length }));
   }
 

@@ -20,7 +20,7 @@ export function mountGenerate(studio, api, worlds) {
     if (sending || missing(draft).length > 0) return;
     sending = true;
     render();
-    byId('generate-fault').textContent = '';
+    byId('generate-fault').textContent = byId('stage-fault').textContent = '';
     try {
       const request = requestOf(draft, await pictureForRequest(draft.picture, draft.size));
       const job = await api.submit({ ...request, ...(draft.exactSize ? { exact_size: true } : {}) });

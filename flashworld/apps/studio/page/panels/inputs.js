@@ -152,7 +152,7 @@ export function mountInputs(studio, { say }) {
   return { render, take };
 }
 
-const nativeWords = (native) => `${native.at(-1)} × ${native.at(-2)}${native.length > 2 ? ` · ${native[0]}` : ''}`;
+const nativeWords = ([frames, height, width]) => t('machine.size', { width, height, frames });
 
 /** The whole picture, what is cut off darkened. */
 async function preview(canvas, picture, size) {
@@ -170,7 +170,7 @@ async function preview(canvas, picture, size) {
   context.drawImage(cropped, x, y, width, height);
 }
 
-/** Pictures may be dropped anywhere on the page: whoever misses the box should not lose the page. */
+/** Files may be dropped anywhere on the page, pictures and paths alike: whoever misses the box should not lose the page. */
 function prepareDrop(take) {
   const isFile = (event) => event.dataTransfer?.types.includes('Files');
   addEventListener('dragover', (event) => {
@@ -183,8 +183,9 @@ function prepareDrop(take) {
     if (!isFile(event)) return;
     event.preventDefault();
     byId('drop').classList.remove('over');
-    const [file] = event.dataTransfer.files;
-    if (file?.type === 'application/json') dispatchEvent(new CustomEvent('studio-import', { detail: [...event.dataTransfer.files] }));
-    else if (file) take(file);
+    const files = [...event.dataTransfer.files];
+    const picture = files.find(({ type }) => type.startsWith('image/'));
+    if (picture) take(picture);
+    else if (files.length > 0) dispatchEvent(new CustomEvent('studio-import', { detail: files }));
   });
 }

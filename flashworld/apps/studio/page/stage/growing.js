@@ -2,7 +2,7 @@
 
 import { byId, make } from '../elements.js';
 import { t } from '../i18n.js';
-import { partsOf, rounded, secondsLeft } from '../progress.js';
+import { partsOf, rounded } from '../progress.js';
 
 /** The bars of a job. */
 export function bars(job) {
@@ -30,9 +30,8 @@ export function doing(job) {
 
 /** How long it will still take, in words; empty if nobody knows. */
 export function remaining(job) {
-  const left = job.state === 'queued' ? job.expected_seconds : secondsLeft(job, Date.now() / 1000);
-  if (!left) return '';
-  const [unit, value] = rounded(left);
+  if (job.ends_at === null) return '';
+  const [unit, value] = rounded(job.ends_at - Date.now() / 1000);
   return t(job.state === 'queued' ? 'job.expected' : 'job.left', { time: t(unit, { value }) });
 }
 
@@ -44,6 +43,7 @@ export function mountGrowing(studio, { cancel }) {
   const box = byId('growing');
   const [name, progress, now, left, seen] = ['h3', 'div', 'span', 'span', 'span'].map((tag) => make(tag));
   let job = null;
+  let steps = 0;
   const stop = make('button', { class: 'quiet small', type: 'button', onclick: () => cancel(job) });
   seen.className = 'faint';
   box.append(name, progress, make('div', { class: 'row' }, now, left), make('div', { class: 'row' }, seen, stop));
@@ -51,13 +51,17 @@ export function mountGrowing(studio, { cancel }) {
   return function render() {
     const { id, step, kind } = studio.shown.get();
     job = studio.jobs.get().jobs.find((one) => one.id === id);
-    box.hidden = !(job && (job.state === 'queued' || job.state === 'running'));
+    const active = job?.state === 'queued' || job?.state === 'running';
+    // A job may be done before its last steps have been drawn.
+    box.hidden = !(active || (job?.state === 'completed' && kind === 'preview'));
     if (box.hidden) return;
+    steps = job.progress.steps || steps;
     name.textContent = job.name || t('job.unnamed');
     progress.replaceChildren(bars(job));
     now.textContent = doing(job);
     left.textContent = remaining(job);
-    seen.textContent = kind === 'preview' ? t('growing.seen', { step: step + 1, steps: job.progress.steps }) : t('growing.soon');
+    seen.textContent = kind === 'preview' ? t('growing.seen', { step: step + 1, steps }) : t('growing.soon');
     stop.textContent = t('job.cancel');
+    stop.hidden = !active;
   };
 }

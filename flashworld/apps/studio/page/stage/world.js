@@ -12,6 +12,8 @@ import { Wipe } from '../../web/wipe.js';
 import { t } from '../i18n.js';
 
 const MELT_SECONDS = 0.6;
+/** Ends of a job that its watcher did not wish for. */
+const LOST = ['failed', 'interrupted'];
 
 /**
  * @param {import('../state.js').Studio} studio @param {typeof import('../api.js').api} api
@@ -26,9 +28,13 @@ export function createWorlds(studio, api, view, { fail, goTo }) {
   let coming = false;
   let wipe = null;
 
-  studio.jobs.watch(({ jobs }) => {
+  studio.jobs.watch(({ jobs }, before) => {
     const job = jobs.find(({ id }) => id === watched);
-    if (job) follow(job);
+    if (!job) return;
+    const earlier = before?.jobs.find(({ id }) => id === watched);
+    // Who watches looks here, not at the list.
+    if (LOST.includes(job.state) && earlier && !LOST.includes(earlier.state)) fail(new Error(job.error ?? t(`state.${job.state}`)));
+    follow(job);
   });
 
   /** Shows what there is of a job now, and what comes. */
@@ -38,7 +44,8 @@ export function createWorlds(studio, api, view, { fail, goTo }) {
     steps = [];
     last = jobOf(id)?.previews.at(-2) ?? null;
     const request = await api.request(id);
-    const picture = await pictureFromPrompt(request.image_prompt);
+    // A picture that this browser cannot read keeps nobody from the world.
+    const picture = await pictureFromPrompt(request.image_prompt).catch(() => null);
     if (watched !== id) return;
     studio.shown.update({ request, picture });
     const job = jobOf(id);
