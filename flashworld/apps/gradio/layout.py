@@ -184,9 +184,9 @@ def _path(paths: list[ReadyPath]) -> tuple[PathTools, gr.Code]:
 def _movement() -> tuple[gr.Dropdown, gr.Slider, gr.Slider, gr.Dropdown]:
     choices = [(f"{name}: {template.description}", name) for name, template in TEMPLATES.items()]
     movement = gr.Dropdown(choices, value=FIRST_MOVEMENT, label="Movement", elem_id="fw-movement")
-    amount = gr.Slider(**amount_of(FIRST_MOVEMENT), elem_id="fw-amount")
+    amount = gr.Slider(**amount_of(FIRST_MOVEMENT), elem_id="fw-amount", **plain(gr.Slider))
     with gr.Row():
-        fov = gr.Slider(30, 110, value=70, step=1, label="Field of view, degrees", min_width=140)
+        fov = gr.Slider(30, 110, value=70, step=1, label="Field of view, °", min_width=140, **plain(gr.Slider))
         easing = gr.Dropdown(list(EASINGS), value="ease-in-out", label="Easing", min_width=140)
     return movement, amount, fov, easing
 
@@ -221,7 +221,9 @@ def _options() -> tuple[gr.Dropdown, gr.Slider, gr.Number, gr.Button, gr.Slider,
                 elem_id="fw-seed",
             )
             dice = gr.Button("⚄", scale=0, min_width=52, elem_id="fw-dice")
-        image_index = gr.Slider(0, 23, value=0, step=1, label="View that the picture shows", elem_id="fw-index")
+        image_index = gr.Slider(
+            0, 23, value=0, step=1, label="View that the picture shows", elem_id="fw-index", **plain(gr.Slider)
+        )
         video = gr.Checkbox(value=True, label="Film the flight along the path", elem_id="fw-film")
     return size, frames, seed, dice, image_index, video
 
