@@ -123,7 +123,10 @@ def test_the_api_page_shows_what_is_meant_for_programs_and_nothing_else(space: S
     assert set(api["named_endpoints"]) == {f"/{name}" for name in ENDPOINTS}
     assert api["unnamed_endpoints"] == {}
     parameters = api["named_endpoints"]["/generate_scene"]["parameters"]
-    assert [one["parameter_name"] for one in parameters] == ["image_prompt", "text_prompt", "camera_json", "resolution"]
+    names = ["image_prompt", "text_prompt", "camera_json", "resolution"]
+    assert [one["parameter_name"] for one in parameters] == names
+    description = api["named_endpoints"]["/generate_scene"]["description"]
+    assert all(f"{name}: " in description for name in names), "what each argument means is told"
 
 
 def test_a_cancelled_job_is_given_up_and_the_next_is_served(space: Space):

@@ -4,6 +4,7 @@ A scene that cannot be made is no PLY and a message that says why: Gradio 5 tell
 but that there was one.
 """
 
+from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,9 @@ def offer(service: Service, **queue: Any) -> None:
         files, message = await while_awaited(lambda gone: _scene(service, request, gone, *asked, **options))
         return files.get("ply"), message, files.get("spz"), files.get("mp4"), files.get("record")
 
-    api(generate_scene, api_name="generate_scene", **queue)
-    api(generate_scene_with_options, api_name="generate_scene_with_options", **queue)
+    for function in (generate_scene, generate_scene_with_options):
+        # Gradio's own choice would leave out what the arguments mean.
+        api(function, api_name=function.__name__, api_description=getdoc(function), **queue)
 
 
 def _scene(
