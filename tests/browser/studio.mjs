@@ -227,7 +227,10 @@ async function looks(page) {
   await page.click('#open-wipe');
   await page.waitForSelector('.world-wipe img');
   await shot(page, '8-wipe');
+  const dots = () => page.$$eval('.handles .dot', (found) => found.length);
+  seen.dotsOverPicture = await dots();
   await page.keyboard.press('Escape');
+  seen.dotsAfterwards = await dots();
   await page.click('#theme');
   await shot(page, '9-light');
   await page.select('#language', 'zh');

@@ -46,6 +46,7 @@ def test_from_a_recorded_path_to_files(address: str, tmp_path: Path):
     assert seen["flown"] > 0.01
     assert seen["frame"] == 5
     assert seen["played"]
+    assert seen["dotsOverPicture"] == 0 < seen["dotsAfterwards"], "the path is not in the way of what is compared"
     assert seen["draftKept"]
     assert seen["pictureKept"]
     assert seen["found"]

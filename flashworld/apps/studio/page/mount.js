@@ -101,7 +101,7 @@ function redrawOnChange(studio, draw, thumbnails) {
   studio.ui.watch((now) => {
     const changed = (...names) => names.some((name) => now[name] !== before[name]);
     if (changed('selected')) all(draw.strip, draw.inspector);
-    if (changed('selected', 'frame', 'pathShown', 'riding')) all(draw.overlay, draw.graph, draw.inset);
+    if (changed('selected', 'frame', 'pathShown', 'riding', 'comparing')) all(draw.overlay, draw.graph, draw.inset);
     if (changed('lens', 'pathShown')) all(draw.tools, draw.inset, draw.ground);
     if (changed('playing', 'riding', 'recording')) draw.transport();
     before = now;

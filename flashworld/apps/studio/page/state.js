@@ -16,7 +16,8 @@ export function createStudio() {
   const draft = createStore(emptyDraft());
   /** What is being looked at: the selected key (-1: none), the frame of the playhead, the lens of the next key. */
   const ui = createStore({
-    selected: -1, frame: 0, playing: false, riding: false, recording: false, pathShown: true, lens: lensFromFov(USUAL_FOV),
+    selected: -1, frame: 0, playing: false, riding: false, recording: false, pathShown: true, comparing: false,
+    lens: lensFromFov(USUAL_FOV),
   });
   let history = createHistory(draft.get().path);
   let sampled = { path: null, poses: [] };

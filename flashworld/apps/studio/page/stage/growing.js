@@ -57,7 +57,7 @@ export function mountGrowing(studio, { cancel }) {
     if (box.hidden) return;
     steps = job.progress.steps || steps;
     name.textContent = job.name || t('job.unnamed');
-    progress.replaceChildren(bars(job));
+    progress.replaceChildren(bars({ ...job, progress: { ...job.progress, steps } }));
     now.textContent = doing(job);
     left.textContent = remaining(job);
     seen.textContent = kind === 'preview' ? t('growing.seen', { step: step + 1, steps }) : t('growing.soon');

@@ -30,6 +30,12 @@ export function mountOverlay(studio, view, { select }) {
   view.overlay.add(lines);
   let drag = null;
 
+  /** Not where it would only be in the way: in front of the path's own camera, or of two pictures that are compared. */
+  function isShown() {
+    const { pathShown, riding, comparing } = studio.ui.get();
+    return pathShown && !riding && !comparing;
+  }
+
   function render() {
     for (const line of lines.children) {
       line.geometry.dispose();
@@ -37,8 +43,7 @@ export function mountOverlay(studio, view, { select }) {
     }
     lines.clear();
     const { path, size, picture } = studio.draft.get();
-    const { pathShown, riding } = studio.ui.get();
-    if (pathShown && !riding && path.keys.length > 0) draw(path, size, picture);
+    if (isShown() && path.keys.length > 0) draw(path, size, picture);
     place();
     view.invalidate();
   }
@@ -79,8 +84,8 @@ export function mountOverlay(studio, view, { select }) {
   /** Handles lie on the page, where they are equally large everywhere. */
   function place() {
     const { path } = studio.draft.get();
-    const { selected, pathShown, riding } = studio.ui.get();
-    if (!pathShown || riding) return handles.replaceChildren();
+    const { selected } = studio.ui.get();
+    if (!isShown()) return handles.replaceChildren();
     const long = path.keys.length ? length() : 0;
     for (const object of lines.children) object.visible = !object.userData.position || !hides(object.userData, long);
     const marks = path.keys.flatMap((key, i) => {
@@ -100,8 +105,8 @@ export function mountOverlay(studio, view, { select }) {
 
   function grabbed({ clientX, clientY }) {
     const { path } = studio.draft.get();
-    const { selected, pathShown, riding } = studio.ui.get();
-    if (!pathShown || riding || path.keys.length === 0) return null;
+    const { selected } = studio.ui.get();
+    if (!isShown() || path.keys.length === 0) return null;
     const { left, top } = view.container.getBoundingClientRect();
     const far = (position) => {
       const at = onPage(position);

@@ -106,7 +106,9 @@ export function createWorlds(studio, api, view, { fail, goTo }) {
     if (!picture) return;
     const [, height, width] = request.resolution;
     const canvas = await drawCrop(picture, { width, height });
-    wipe = new Wipe(view, { photo: t('wipe.photo'), divider: t('wipe.divider') });
+    const opened = new Wipe(view, { photo: t('wipe.photo'), divider: t('wipe.divider') });
+    opened.onChange = () => studio.ui.update({ comparing: opened.isOpen });
+    wipe = opened;
     wipe.open(canvas.toDataURL(), cameraOf(poseOfPicture(), { width, height }), width, height);
   }
 
