@@ -107,11 +107,11 @@ def _jobs() -> dict[str, Any]:
             "get": _operation("job", "One job", job, 404, path=JOB_ID),
             "patch": _operation("rename", "Call a job something else", job, 404, path=JOB_ID, body=_json("Renaming")),
             "delete": _operation(
-                "delete", "Remove a job that does not run, and its files", ref("Deleted"), 404, 409, path=JOB_ID
+                "delete", "Remove a job that does not run, and its files", ref("Deleted"), 404, 409, 503, path=JOB_ID
             ),
         },
         "/api/jobs/{job_id}/cancel": {
-            "post": _operation("cancel", "Stop a job, or take it out of the queue", job, 404, 409, path=JOB_ID)
+            "post": _operation("cancel", "Stop a job, or take it out of the queue", job, 404, 409, 503, path=JOB_ID)
         },
         "/api/jobs/{job_id}/requeue": {
             "post": _operation(
