@@ -1,6 +1,6 @@
 """Worlds a second: making them, and casting their pictures on one core or on a GPU.
 
-Run `python -m benchmarks.worlds`; `--device cuda` for the batched caster, `--batch` worlds at once, `--compiled` fused.
+Run `python -m benchmarks.worlds`; `--device cuda` for the GPU's caster, `--batch` worlds at once.
 """
 
 import argparse
@@ -19,11 +19,11 @@ def seconds(task: Callable[[], object], clock: Callable[[], float]) -> float:
     return clock() - start
 
 
-def on_device(worlds: list[World], height: int, width: int, device: str, compiled: bool) -> float:
+def on_gpu(worlds: list[World], height: int, width: int) -> float:
     """Seconds of a batch, after one that is not counted."""
 
     def task() -> None:
-        cast_batch(worlds, height, width, device, compiled)
+        cast_batch(worlds, height, width)
         torch.cuda.synchronize()
 
     task()
@@ -33,9 +33,8 @@ def on_device(worlds: list[World], height: int, width: int, device: str, compile
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--device", default="cpu", help="cpu is one core by numba; cuda the batched caster")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="cpu is one core of it")
     parser.add_argument("--batch", type=int, default=16, help="number of worlds")
-    parser.add_argument("--compiled", action="store_true", help="let torch.compile fuse the batched caster")
     parser.add_argument("--size", type=int, nargs=2, default=(96, 128), metavar=("H", "W"), help="size of the pictures")
     options = parser.parse_args()
     height, width = options.size
@@ -46,7 +45,7 @@ def main() -> None:
     if options.device == "cpu":
         casting = seconds(lambda: [cast(world, height, width) for world in worlds], time.process_time)
     else:
-        casting = on_device(worlds, height, width, options.device, options.compiled)
+        casting = on_gpu(worlds, height, width)
     rate, views = options.batch / casting, len(worlds[0].cameras)
     print(f"casting  {rate:8.1f} worlds a second of {views} views {height}x{width} on {options.device}")
 

@@ -55,74 +55,88 @@ def decoder_for(decoder: GaussianDecoder, anchor: bool, pictures: list[PictureAt
     return AnchoredDecoder(decoder, pictures) if anchor else decoder
 
 
-def anchored_batch(scenes: Gaussians, cameras: Cameras, pictures: list[PictureAt | None]) -> Gaussians:
-    """Scenes [b, n] of cameras [b, t], anchored where there is a picture."""
-    each = [
-        scenes[index] if picture is None else anchored(scenes[index], cameras[index], picture)
-        for index, picture in enumerate(pictures)
-    ]
-    return Gaussians(*(torch.stack([getattr(scene, f.name) for scene in each]) for f in fields(Gaussians)))
+def anchored_batch(
+    scenes: Gaussians,
+    cameras: Cameras,
+    pictures: list[PictureAt | None],
+    constant_distance: float | None = None,
+) -> Gaussians:
+    """Scenes [b, n] of cameras [b, t], in the order view, point, row, column, anchored where there is a picture.
+
+    The Gaussians of the view `picture.view` become the picture. They keep their distances, unless a constant one is
+    given: what anchoring alone is worth. Those of other views turn clear where they would stand before its surface, and
+    opaque elsewhere, where nothing else is to be seen. Beside the picture they take a share of their colours from its
+    border: what a small model says of places that it is not shown is a guess, and so is the border, but a mean of two
+    guesses is better than either.
+    """
+    views = {picture.view for picture in pictures if picture is not None}
+    for view in views:
+        chosen = [number for number, picture in enumerate(pictures) if picture is not None and picture.view == view]
+        pixels = torch.stack([picture.pixels for picture in pictures if picture is not None and picture.view == view])
+        where = torch.tensor(chosen, device=scenes.means.device)
+        made = _anchored(scenes[where], cameras[where], view, pixels.to(scenes.means), constant_distance)
+        scenes = Gaussians(
+            *(getattr(scenes, f.name).index_copy(0, where, getattr(made, f.name)) for f in fields(Gaussians))
+        )
+    return scenes
 
 
 def anchored(
     scene: Gaussians, cameras: Cameras, picture: PictureAt, constant_distance: float | None = None
 ) -> Gaussians:
-    """A scene of views [t], in the order view, point, row, column, whose view `picture.view` is the picture itself.
+    """One scene of cameras [t], anchored to its picture."""
+    one = Cameras.from_vectors(cameras.vectors()[None])
+    return anchored_batch(Gaussians.from_vectors(scene.vectors()[None]), one, [picture], constant_distance)[0]
 
-    Its Gaussians keep their distances, unless a constant one is given: what anchoring alone is worth. Those of other
-    views turn clear where they would stand before its surface, and opaque elsewhere, where nothing else is to be seen.
-    Beside the picture they take half of their colours from its border: what a small model says of places that it is not
-    shown is a guess, and so is the border, but the mean of two guesses is better than either.
-    """
-    camera = cameras[picture.view : picture.view + 1]
-    num = len(scene) // len(cameras)
-    own = torch.arange(len(scene), device=scene.means.device) // num == picture.view
-    h, w = picture.pixels.shape[-2] // 2, picture.pixels.shape[-1] // 2
-    distance = rearrange((scene.means[own] - camera.positions).norm(dim=-1), "(p h w) -> h (w p)", p=2, h=h, w=w)
+
+def _anchored(
+    scenes: Gaussians, cameras: Cameras, view: int, pixels: Float[Tensor, "b 3 H W"], constant_distance: float | None
+) -> Gaussians:
+    """Scenes whose view number `view` is the picture."""
+    camera = Cameras.from_vectors(cameras.vectors()[:, view])
+    num = len(scenes) // cameras.positions.shape[1]
+    own = slice(view * num, (view + 1) * num)
+    h, w = pixels.shape[-2] // 2, pixels.shape[-1] // 2
+    distance = (scenes.means[:, own] - camera.positions[:, None]).norm(dim=-1)
+    distance = rearrange(distance, "b (p h w) -> b h (w p)", p=2, h=h, w=w)
     if constant_distance is not None:
         distance = torch.full_like(distance, constant_distance)
-    clear = ~own & stands_before(scene.means, camera, BEHIND * distance)
-    opacities = torch.where(clear, 0.0, torch.full_like(scene.opacities, OPAQUE))
-    pixels = picture.pixels.to(distance)
-    harmonics = _continued(scene, camera, pixels)
-    return _with(replace(scene, opacities=opacities, harmonics=harmonics), own, camera, pixels, distance)
-
-
-def _with(
-    scene: Gaussians, own: Bool[Tensor, " n"], camera: Cameras, pixels: Tensor, distance: Float[Tensor, "h w2"]
-) -> Gaussians:
-    """The scene with the `own` Gaussians as cells of the picture: two pixels, one above the other."""
-    origins, directions = cast_rays(camera, distance.shape[0], distance.shape[1])
-    means = (origins + distance[..., None] * directions)[0]
-    pixel = distance / (camera.intrinsics[0, 0] * pixels.shape[-1])
-    # In training, how Gaussians lie follows from where they are, and teaches nothing about it.
-    rotations, scales = _lying_on(means.detach(), pixel.detach())
-    colours = rearrange(pixels, "c (h row) w -> h w c row", row=2).mean(-1) / 2
-
-    def put(values: Float[Tensor, "n *c"], cells: Float[Tensor, "h w2 *c"]) -> Float[Tensor, "n *c"]:
-        values = values.clone()
-        values[own] = rearrange(cells, "h (w p) ... -> (p h w) ...", p=2)
-        return values
-
-    harmonics = torch.zeros(*distance.shape, *scene.harmonics.shape[1:]).to(distance)
-    harmonics[:, :, 0] = colours / ZEROTH_HARMONIC
-    return replace(
-        scene,
-        means=put(scene.means, means),
-        quaternions=put(scene.quaternions, quaternion_from_matrix(rotations)),
-        scales=put(scene.scales, scales),
-        harmonics=put(scene.harmonics, harmonics),
+    clear = stands_before(scenes.means, camera, BEHIND * distance)
+    opacities = OPAQUE * (~clear).to(scenes.opacities)
+    others = replace(scenes, opacities=opacities, harmonics=_continued(scenes, camera, pixels))
+    cells = _cells(camera, pixels, distance, scenes.harmonics.shape[-2])
+    return Gaussians(
+        *(
+            torch.cat([values[:, : own.start], cell, values[:, own.stop :]], dim=1)
+            for values, cell in ((getattr(others, f.name), getattr(cells, f.name)) for f in fields(Gaussians))
+        )
     )
 
 
+def _cells(
+    camera: Cameras, pixels: Float[Tensor, "b 3 H W"], distance: Float[Tensor, "b h w2"], num_harmonics: int
+) -> Gaussians:
+    """Pictures as Gaussians on surfaces, each a cell of two pixels, one above the other."""
+    origins, directions = cast_rays(camera, *distance.shape[-2:])
+    means = origins + distance[..., None] * directions
+    pixel = distance / (camera.intrinsics[:, None, None, 0] * pixels.shape[-1])
+    # In training, how Gaussians lie follows from where they are, and teaches nothing about it.
+    rotations, scales = _lying_on(means.detach(), pixel.detach())
+    colours = rearrange(pixels, "b c (h row) w -> b h w c row", row=2).mean(-1) / 2
+    harmonics = torch.zeros(*distance.shape, num_harmonics, 3).to(distance)
+    harmonics[..., 0, :] = colours / ZEROTH_HARMONIC
+    parts = means, quaternion_from_matrix(rotations), scales, torch.full_like(distance, OPAQUE), harmonics
+    return Gaussians(*(rearrange(part, "b h (w p) ... -> b (p h w) ...", p=2) for part in parts))
+
+
 def _lying_on(
-    means: Float[Tensor, "h w2 3"], pixel: Float[Tensor, "h w2"]
-) -> tuple[Float[Tensor, "h w2 3 3"], Float[Tensor, "h w2 3"]]:
+    means: Float[Tensor, "b h w2 3"], pixel: Float[Tensor, "b h w2"]
+) -> tuple[Float[Tensor, "b h w2 3 3"], Float[Tensor, "b h w2 3"]]:
     """Rotations and scales with which Gaussians lie on the surface through them and reach their neighbours.
 
     Across an edge of the surface they do not: the nearer neighbour counts, and only up to `STRETCH`.
     """
-    across, down = _to_the_nearer_neighbour(means, dim=1), _to_the_nearer_neighbour(means, dim=0)
+    across, down = _to_the_nearer_neighbour(means, dim=2), _to_the_nearer_neighbour(means, dim=1)
     first = torch.nn.functional.normalize(across, dim=-1)
     down = down - (down * first).sum(-1, keepdim=True) * first
     second = torch.nn.functional.normalize(down, dim=-1)
@@ -132,8 +146,8 @@ def _lying_on(
     return rotations, torch.stack([share * length for share, length in zip(SHARES, lengths, strict=True)], dim=-1)
 
 
-def _to_the_nearer_neighbour(means: Float[Tensor, "h w2 3"], dim: int) -> Float[Tensor, "h w2 3"]:
-    """The way to the nearer of a Gaussian's two neighbours in a row (dim 1) or column (dim 0), always onwards."""
+def _to_the_nearer_neighbour(means: Float[Tensor, "b h w2 3"], dim: int) -> Float[Tensor, "b h w2 3"]:
+    """The way to the nearer of a Gaussian's two neighbours in a row (dim 2) or column (dim 1), always onwards."""
     steps = means.diff(dim=dim)
     last = steps.shape[dim] - 1
     onwards = torch.cat([steps, steps.narrow(dim, last, 1)], dim=dim)
@@ -141,30 +155,33 @@ def _to_the_nearer_neighbour(means: Float[Tensor, "h w2 3"], dim: int) -> Float[
     return torch.where(onwards.norm(dim=-1, keepdim=True) < back.norm(dim=-1, keepdim=True), onwards, back)
 
 
-def _continued(scene: Gaussians, camera: Cameras, pixels: Float[Tensor, "3 height width"]) -> Float[Tensor, "n k 3"]:
-    """Colours of the scene, those beside what a camera sees drawn to the nearest pixel of its border."""
-    right, down, inside = _projected(scene.means.detach(), camera)
-    places = torch.stack([2 * right - 1, 2 * down - 1], dim=-1)[None, None]
-    nearest = torch.nn.functional.grid_sample(pixels[None], places, padding_mode="border", align_corners=False)
-    border = torch.zeros_like(scene.harmonics)
-    border[:, 0] = nearest[0, :, 0].mT / 2 / ZEROTH_HARMONIC
-    return torch.where(inside[:, None, None], scene.harmonics, scene.harmonics.lerp(border, CONTINUED))
+def _continued(scenes: Gaussians, camera: Cameras, pixels: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b n k 3"]:
+    """Colours of the scenes, those beside what a camera sees drawn to the nearest pixel of its border."""
+    right, down, inside = _projected(scenes.means.detach(), camera)
+    places = torch.stack([2 * right - 1, 2 * down - 1], dim=-1)[:, None]
+    nearest = torch.nn.functional.grid_sample(pixels, places, padding_mode="border", align_corners=False)
+    border = torch.zeros_like(scenes.harmonics)
+    border[:, :, 0] = rearrange(nearest, "b c 1 n -> b n c") / 2 / ZEROTH_HARMONIC
+    return torch.where(inside[..., None, None], scenes.harmonics, scenes.harmonics.lerp(border, CONTINUED))
 
 
-def stands_before(points: Float[Tensor, "n 3"], camera: Cameras, surface: Float[Tensor, "h w"]) -> Bool[Tensor, " n"]:
-    """Whether a camera sees points before a surface, given by its distances on a grid over the picture."""
+def stands_before(
+    points: Float[Tensor, "b n 3"], camera: Cameras, surface: Float[Tensor, "b h w"]
+) -> Bool[Tensor, "b n"]:
+    """Whether cameras [b] see points before a surface, given by its distances on a grid over each picture."""
     right, down, inside = _projected(points, camera)
-    h, w = surface.shape
+    h, w = surface.shape[-2:]
     column, row = (right * w).long().clamp(0, w - 1), (down * h).long().clamp(0, h - 1)
-    return inside & ((points - camera.positions).norm(dim=-1) < surface[row, column])
+    behind = surface.flatten(1).gather(1, row * w + column)
+    return inside & ((points - camera.positions[:, None]).norm(dim=-1) < behind)
 
 
 def _projected(
-    points: Float[Tensor, "n 3"], camera: Cameras
-) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], Bool[Tensor, " n"]]:
-    """Where a camera sees points, 0 to 1 to the right and down, and whether it does."""
-    x, y, z = ((points - camera.positions) @ camera.rotations[0]).unbind(-1)
-    fx, fy, cx, cy = camera.intrinsics[0]
+    points: Float[Tensor, "b n 3"], camera: Cameras
+) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b n"], Bool[Tensor, "b n"]]:
+    """Where cameras [b] see points, 0 to 1 to the right and down, and whether they do."""
+    x, y, z = ((points - camera.positions[:, None]) @ camera.rotations).unbind(-1)
+    fx, fy, cx, cy = camera.intrinsics[:, None].unbind(-1)
     ahead = (-z).clamp(min=1e-4)
     right, down = fx * x / ahead + cx, cy - fy * y / ahead
     return right, down, (z < -1e-4) & (right > 0) & (right < 1) & (down > 0) & (down < 1)

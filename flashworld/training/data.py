@@ -4,7 +4,7 @@ Worlds are made and seen in the background, ahead of their use, and come out in 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from flashworld.cameras import Cameras, normalise
 from flashworld.cameras.normalisation import in_model_world
-from flashworld.training.worlds import World, WorldViews, cast, make_world
+from flashworld.training.worlds import World, WorldViews, cast, cast_batch, make_world
 from flashworld.training.worlds.paths import SHARE
 
 T = TypeVar("T")
@@ -58,6 +58,13 @@ class Sight:
         """The world of a seed, seen by the processor."""
         world = self.make(seed)
         return self._seen(world, cast(world, self.height, self.width))
+
+    def on_gpu(self, seeds: Sequence[int]) -> list[SeenWorld]:
+        """The worlds of some seeds, seen by the GPU, in main memory."""
+        worlds = [self.make(seed) for seed in seeds]
+        views = cast_batch(worlds, self.height, self.width)
+        each = zip(worlds, views.rgb.cpu(), views.distance.cpu(), strict=True)
+        return [self._seen(world, WorldViews(rgb, distance)) for world, rgb, distance in each]
 
     def make(self, seed: int) -> World:
         """The world of a seed, not yet seen."""

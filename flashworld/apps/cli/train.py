@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     "--cast",
     type=click.IntRange(1),
     metavar="N",
-    help="Only cast N worlds into OUTPUT/worlds, from which every stage learns then. [default: cast on the way]",
+    help="Only cast N worlds into OUTPUT/worlds, from which every stage learns then; on the device, if it is CUDA. "
+    "[default: cast on the way]",
 )
 @click.option(
     "--minutes", type=click.FloatRange(min=0), help="Stop after this long; --resume goes on. [default: never]"
@@ -85,7 +86,7 @@ def command(
     settings = RECIPES[recipe]()
     if cast is not None:
         with background(processes) as executor:
-            cast_store(output / "worlds", settings.sight, cast, executor)
+            cast_store(output / "worlds", settings.sight, cast, executor, choose_device(device).type == "cuda")
         click.echo(f"The worlds are in {output / 'worlds'}.")
         return
     with company.together(choose_device(device)) as place:

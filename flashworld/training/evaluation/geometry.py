@@ -37,6 +37,7 @@ def floaters(scene: Gaussians, cameras: Cameras, distance: Float[Tensor, "views 
     covered = []
     for view in range(len(cameras)):
         camera = cameras[view : view + 1]
-        floating = scene[stands_before(scene.means, camera, CLEARLY_BEFORE * nearest[view])]
+        (before,) = stands_before(scene.means[None], camera, CLEARLY_BEFORE * nearest[view : view + 1])
+        floating = scene[before]
         covered.append(render(floating, camera, height, width).alpha.mean())
     return torch.stack(covered).mean().item()

@@ -2,12 +2,12 @@
 
 Read `world.py` first. `rooms` and `outdoors` furnish a place with `things`; `paths` moves a camera through it;
 `captions` says what it sees. The formulas of `shapes`, `textures` and `light` are written once; `cpu_caster` compiles
-them with numba, `torch_caster` runs them on batches of worlds with torch.
+them with numba for processors, `cuda_caster` for GPUs.
 """
 
 from flashworld.training.worlds.captions import SeenThing, WorldFacts
+from flashworld.training.worlds.cuda_caster import cast_batch
 from flashworld.training.worlds.seeds import held_out_seed, training_seed
-from flashworld.training.worlds.torch_caster import cast_batch
 from flashworld.training.worlds.world import SKY_DISTANCE, World, WorldViews, cast, make_world
 
 __all__ = [

@@ -6,6 +6,7 @@ one is tried. A picture is cut into tiles, for which lists are made of all that 
 """
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +74,10 @@ def _to_light(scene, x, y, z, point):
     right, ahead = sun[6] * LIGHT_POINTS[point, 0], sun[6] * LIGHT_POINTS[point, 1]
     if sun[8] == 0.0:
         dx, dy, dz = sun[0] + right, sun[1], sun[2] + ahead
-        length = np.sqrt(dx * dx + dy * dy + dz * dz)
+        length = math.sqrt(dx * dx + dy * dy + dz * dz)
         return dx / length, dy / length, dz / length, MISS, 1.0
     dx, dy, dz = sun[0] + right - x, sun[1] - y, sun[2] + ahead - z
-    length = max(np.sqrt(dx * dx + dy * dy + dz * dz), 1e-6)
+    length = max(math.sqrt(dx * dx + dy * dy + dz * dz), 1e-6)
     return dx / length, dy / length, dz / length, length, lamp_strength(length, sun[7])
 
 
@@ -120,10 +121,10 @@ def _surface(scene, lists, nums, apart, i, ox, oy, oz, dx, dy, dz, t, footprint,
         r[i, 1, 0] * nx + r[i, 1, 1] * ny + r[i, 1, 2] * nz,
         r[i, 2, 0] * nx + r[i, 2, 1] * ny + r[i, 2, 2] * nz,
     )
-    length = np.sqrt(nx * nx + ny * ny + nz * nz)
+    length = math.sqrt(nx * nx + ny * ny + nz * nz)
     nx, ny, nz = nx / length, ny / length, nz / length
     slant = larger(-(nx * dx + ny * dy + nz * dz), 0.12)
-    red, green, blue = _reflectance(scene, i, px, py, pz, gx, gy, gz, footprint * t / np.sqrt(slant))
+    red, green, blue = _reflectance(scene, i, px, py, pz, gx, gy, gz, footprint * t / math.sqrt(slant))
 
     if open_share < 0.0:
         near = room(
@@ -218,7 +219,7 @@ def _ball(camera, distance, top, bottom, left, right):
         return 0.0, 0.0, 0.0, -1.0
     x, y, z = high_x - low_x, high_y - low_y, high_z - low_z
     # A fifth more, since rays beside the centres of border pixels end a little outside.
-    radius = 0.6 * np.sqrt(x * x + y * y + z * z)
+    radius = 0.6 * math.sqrt(x * x + y * y + z * z)
     return 0.5 * (low_x + high_x), 0.5 * (low_y + high_y), 0.5 * (low_z + high_z), radius
 
 
@@ -234,7 +235,7 @@ def _is_uniform(index, row, column):
 
 
 @inlined
-def _pixel(scene, camera, lists, nums, ball, index, row, column, rgb):
+def shade_pixel(scene, camera, lists, nums, ball, index, row, column, rgb):
     """Average the light of four rays through a pixel."""
     height, width = index.shape
     ox, oy, oz = camera[0], camera[1], camera[2]
@@ -293,7 +294,7 @@ def _kernels(sources: str) -> list[Any]:
                 nums[NEAR] = gather_near(scene, ball[0], ball[1], ball[2], ball[3] + 2 * CONTACT_FAR, lists[NEAR])
                 for row in range(top, bottom):
                     for column in range(left, right):
-                        _pixel(scene, camera, lists, nums, ball, index, row, column, rgb)
+                        shade_pixel(scene, camera, lists, nums, ball, index, row, column, rgb)
 
     def free_room(scene, points, limit, free):
         """Distance `free` [n] from each of `points` [n, 3] to the nearest surface, at most `limit`."""

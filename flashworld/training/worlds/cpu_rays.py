@@ -4,8 +4,9 @@ Numba compiles these into the kernels of `cpu_caster`. A list of candidates is n
 can matter to a bundle of rays, so results do not depend on it.
 """
 
+import math
+
 import numba
-import numpy as np
 
 from flashworld.training.worlds.shapes import (
     BOX,
@@ -120,7 +121,7 @@ def direction(camera, right, down):
     dx = camera[3] * x + camera[4] * y - camera[5]
     dy = camera[6] * x + camera[7] * y - camera[8]
     dz = camera[9] * x + camera[10] * y - camera[11]
-    length = np.sqrt(dx * dx + dy * dy + dz * dz)
+    length = math.sqrt(dx * dx + dy * dy + dz * dz)
     return dx / length, dy / length, dz / length
 
 
@@ -132,13 +133,13 @@ def gather(scene, camera, left, right, top, bottom, candidates):
     for corner in range(4):
         bx, by, bz = direction(camera, left if corner % 2 else right, top if corner // 2 else bottom)
         cosine = min(cosine, ax * bx + ay * by + az * bz)
-    sine = np.sqrt(max(1.0 - cosine * cosine, 0.0))
+    sine = math.sqrt(max(1.0 - cosine * cosine, 0.0))
     num = 0
     for i in range(len(scene.radius)):
         radius = scene.radius[i]
         x, y, z = scene.centre[i, 0] - camera[0], scene.centre[i, 1] - camera[1], scene.centre[i, 2] - camera[2]
         along = x * ax + y * ay + z * az
-        beside = np.sqrt(max(x * x + y * y + z * z - along * along, 0.0))
+        beside = math.sqrt(max(x * x + y * y + z * z - along * along, 0.0))
         # Distance from the ball's centre to the surface of the cone.
         if radius > MISS or beside * cosine - along * sine <= radius:
             candidates[num] = i
@@ -158,7 +159,7 @@ def gather_shading(scene, x, y, z, radius, candidates):
         dx, dy, dz, end = light[0], light[1], light[2], MISS
         if light[8] > 0.0:
             dx, dy, dz = light[0] - x, light[1] - y, light[2] - z
-            end = np.sqrt(dx * dx + dy * dy + dz * dz)
+            end = math.sqrt(dx * dx + dy * dy + dz * dz)
             dx, dy, dz = dx / end, dy / end, dz / end
         along = min(max(px * dx + py * dy + pz * dz, 0.0), end)
         px, py, pz = px - along * dx, py - along * dy, pz - along * dz

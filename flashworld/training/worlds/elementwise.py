@@ -64,7 +64,7 @@ def _where(condition, yes, no):  # noqa: ARG001
 
 @overload(floor)
 def _floor(x):  # noqa: ARG001
-    return lambda x: np.floor(x)
+    return lambda x: float(math.floor(x))
 
 
 @overload(whole)
