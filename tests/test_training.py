@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 
 import pytest
@@ -213,7 +213,7 @@ def batch(worlds: list[SeenWorld]) -> SceneBatch:
 
 
 def test_the_autoencoder_learns_fixed_pictures(pupil: Pupil, worlds: list[SeenWorld]):
-    autoencoder.task(pupil, RECIPE.autoencoder, lambda _: iter(worlds), worlds, torch.device("cpu"))
+    autoencoder.task(pupil, RECIPE.autoencoder, lambda _: repeat(worlds), worlds, worlds, torch.device("cpu"))
     optimiser = torch.optim.AdamW([p for p in pupil.parameters() if p.requires_grad], 3e-3)
     pictures = worlds[0].rgb[:2].float() / 127.5 - 1
     values = []
@@ -243,7 +243,7 @@ def test_linear_codes_are_standard_and_give_back_what_they_can(worlds: list[Seen
 
 def test_taught_codes_move_detail_into_latents_and_pictures(pupil: Pupil, worlds: list[SeenWorld]):
     """The gradient reaches the decoder through codes even where the encoder says nothing at all."""
-    autoencoder.task(pupil, RECIPE.autoencoder, lambda _: iter(worlds), worlds, torch.device("cpu"))
+    autoencoder.task(pupil, RECIPE.autoencoder, lambda _: repeat(worlds), worlds, worlds, torch.device("cpu"))
     pupil.vae.quant_conv.weight.data.zero_()
     pictures = worlds[0].rgb.float() / 127.5 - 1
     components = Components.of(pictures, 48)

@@ -5,7 +5,7 @@ import gc
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import cycle, islice
+from itertools import islice, repeat
 from pathlib import Path
 
 import numpy as np
@@ -195,7 +195,7 @@ def pupil() -> Pupil:
 
 def stage_task(pupil: Pupil, critics: Critics, worlds: list[SeenWorld], student_every: int) -> Task[list[SeenWorld]]:
     stage = replace(RECIPE.distil, student_every=student_every, window=2, plan=replace(RECIPE.distil.plan, batch=2))
-    return distil.task(pupil, critics, stage, lambda _: cycle(worlds), worlds[:1], 3, torch.device("cpu"))
+    return distil.task(pupil, critics, stage, lambda _: repeat(worlds), worlds[:1], 3, torch.device("cpu"))
 
 
 def reached(module: nn.Module) -> set[str]:

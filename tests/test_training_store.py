@@ -15,8 +15,8 @@ from flashworld.training.checkpoints import read_result
 from flashworld.training.data import SeenWorld, Sight
 from flashworld.training.pupil import Pupil, with_latent_scale
 from flashworld.training.recipes import RECIPES, tiny_smoke, with_steps
-from flashworld.training.run import Place, begin_with, run, worlds
-from flashworld.training.store import SHARD, cast_store, in_rounds, read_store
+from flashworld.training.run import Place, batches, begin_with, run
+from flashworld.training.store import SHARD, cast_store, read_store
 from flashworld.training.worlds import training_seed
 from flashworld.weights import save
 
@@ -58,24 +58,12 @@ def test_worlds_of_another_size_are_refused_and_none_are_none(folder: Path, tmp_
     assert read_store(tmp_path / "nothing", SIGHT, CPU) == []
 
 
-def test_rounds_show_every_world_once_and_begin_anywhere(folder: Path):
-    stored = read_store(folder, SIGHT, CPU)
-    captions = [world.caption for world in stored]
-
-    def seen(first: int, num: int) -> list[str]:
-        return [world.caption for world in islice(in_rounds(stored, 7, first), num)]
-
-    first, second = seen(0, SHARD), seen(SHARD, SHARD)
-    assert sorted(first) == sorted(second) == sorted(captions)
-    assert first != second
-    assert seen(SHARD - 3, 6) == first[-3:] + second[:3]
-
-
 def test_a_stage_learns_from_what_is_stored(folder: Path):
     stored = read_store(folder, SIGHT, CPU)
     with ThreadPoolExecutor(1) as executor:
         place = Place(folder, CPU, executor, 0.0, lambda _: None, stored=stored)
-        assert all(any(world is other for other in stored) for world in islice(worlds(SIGHT, place, 1)(5), 4))
+        for step in islice(batches(SIGHT, place, 1, tiny_smoke().lift)(5), 3):
+            assert all(one is other for one, other in zip(step, stored, strict=True))
 
 
 def test_a_model_is_where_a_stage_begins(tmp_path: Path):

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from flashworld.training.components import Components
-from flashworld.training.data import SeenWorld, windows
+from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal
 from flashworld.training.measures import psnr, sheet
 from flashworld.training.pictures import varied
@@ -43,19 +42,17 @@ class AutoencoderStage:
 def task(
     pupil: Pupil,
     stage: AutoencoderStage,
-    worlds: Callable[[int], Iterator[SeenWorld]],
+    batches: Callable[[int], Iterator[list[SeenWorld]]],
+    examples: list[SeenWorld],
     held_out: list[SeenWorld],
     device: torch.device,
 ) -> Task[list[SeenWorld]]:
-    """The stage's task; `worlds(n)` begins at training world n."""
+    """The stage's task; `batches(k)` begins with the worlds from which step k draws. Linear codes are of `examples`."""
     if not any(p.requires_grad for p in pupil.parameters()):
         _begin(pupil)
     truth = torch.stack([world.rgb[0] for world in held_out]).to(device).float() / 127.5 - 1
-    examples = torch.cat([world.rgb for world in islice(worlds(0), stage.examples)]).to(device).float() / 127.5 - 1
-    components = Components.of(examples, pupil.config.autoencoder.z_dim)
-
-    def batches(step: int) -> Iterator[list[SeenWorld]]:
-        return windows(worlds, step, stage.renew, stage.window)
+    views = torch.cat([world.rgb for world in examples]).to(device).float() / 127.5 - 1
+    components = Components.of(views, pupil.config.autoencoder.z_dim)
 
     def losses(window: list[SeenWorld], generator: torch.Generator, progress: float) -> dict[str, Tensor]:
         views = len(window[0].rgb)

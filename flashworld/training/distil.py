@@ -28,7 +28,7 @@ from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from flashworld.training.data import SeenWorld, windows
+from flashworld.training.data import SeenWorld
 from flashworld.training.dual import score
 from flashworld.training.flow import guided, levels, matching_loss, velocity_loss
 from flashworld.training.lift import is_from_autoencoder
@@ -87,12 +87,12 @@ def task(
     pupil: Pupil,
     critics: Critics,
     stage: DistilStage,
-    worlds: Callable[[int], Iterator[SeenWorld]],
+    batches: Callable[[int], Iterator[list[SeenWorld]]],
     held_out: list[SeenWorld],
     num_views: int,
     device: torch.device,
 ) -> Task[list[SeenWorld]]:
-    """The stage's task; `worlds(n)` begins at training world n.
+    """The stage's task; `batches(k)` begins with the worlds from which step k draws.
 
     The text encoder stays as it is: teacher, student and fake score read the same embeddings.
     """
@@ -117,7 +117,7 @@ def task(
     return Task(
         "distil",
         nn.ModuleDict(learning),
-        lambda step: windows(worlds, step, stage.renew, stage.window),
+        batches,
         losses,
         lambda: score(pupil, truth, num_views),
         rate_of,

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from flashworld.cameras import Cameras
 from flashworld.gaussians import Gaussians
-from flashworld.training.data import SeenWorld, windows
+from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal
 from flashworld.training.flow import levels, noised, velocity_loss
 from flashworld.training.lift import is_from_autoencoder, weighted
 from flashworld.training.measures import pooled_psnr, psnr, sheet, ssim
+from flashworld.training.mirroring import some_mirrored
 from flashworld.training.pupil import Pupil
 from flashworld.training.rollout import encode_scenes, fed_back, generate_batch, scenes_of, sigmas_of
 from flashworld.training.scenes import (
@@ -41,10 +42,13 @@ WEIGHTS = {
     "colour": 2.0,
     "size": 0.1,
     "opacity": 0.3,
-    "render": 2.0,
-    "novel": 2.0,
+    "render": 4.0,
 }
 """Of the losses of scenes."""
+SEEN_RENDERED = 2
+"""Views of a scene that are rendered of those that the model sees."""
+SQUARES = 4.0
+"""Weight of squared differences of pictures: of an eighth, they count as much as half the absolute ones."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,11 @@ class DualStage:
     """Of the 3D steps beyond the first noise level: the model's own previous step is fed back."""
     rendered_share: float = 0.33
     """Of the feedback: the previous step's pictures are rendered and encoded, as the loop does, not its latents."""
-    image_drop: float = 0.25
+    image_drop: float = 0.35
     text_drop: float = 0.15
-    render_from: float = 0.6
+    render_from: float = 0.5
     """Share of the training before which nothing is rendered: with distances still weak, blur serves pictures best."""
-    rendered: int = 8
+    rendered: int = 16
     """Scenes of a batch whose pictures are compared; rendering costs most."""
     decoder_rate: float = 0.3
     held_out: int = 16
@@ -73,19 +77,22 @@ class DualStage:
 def task(
     pupil: Pupil,
     stage: DualStage,
-    worlds: Callable[[int], Iterator[SeenWorld]],
+    batches: Callable[[int], Iterator[list[SeenWorld]]],
     held_out: list[SeenWorld],
     num_views: int,
     device: torch.device,
 ) -> Task[list[SeenWorld]]:
-    """The stage's task; `worlds(n)` begins at training world n. Cameras beyond `num_views` only supervise."""
+    """The stage's task; `batches(k)` begins with the worlds from which step k draws.
+
+    Cameras beyond `num_views` only supervise.
+    """
     for part in (pupil.transformer, pupil.recon_decoder, pupil.text_encoder):
         part.requires_grad_(True)
     truth = SceneBatch.of(held_out, device)
 
     def losses(window: list[SeenWorld], generator: torch.Generator, progress: float) -> dict[str, Tensor]:
         chosen = torch.randint(len(window), (stage.plan.part,), generator=generator).tolist()
-        batch = SceneBatch.of([window[i] for i in chosen], device)
+        batch = some_mirrored(SceneBatch.of([window[i] for i in chosen], device), generator)
         if torch.rand((), generator=generator) < stage.multiview_share:
             return multiview_losses(pupil, batch.views(num_views), generator, stage)
         return scene_losses(pupil, batch, num_views, generator, stage, progress)
@@ -93,7 +100,7 @@ def task(
     return Task(
         "dual",
         pupil,
-        lambda step: windows(worlds, step, stage.renew, stage.window),
+        batches,
         losses,
         lambda: score(pupil, truth, num_views),
         lambda name: stage.decoder_rate if is_from_autoencoder(name) else 1.0,
@@ -130,9 +137,8 @@ def scene_losses(
     }
     if renders:
         few = slice(stage.rendered)
-        shown, novel = _supervised(batch.scenes(few), num_views, generator)
         made = as_generated(pupil, scenes[few], seen.scenes(few), given.shown[few])
-        losses |= {"render": _render_loss(made, shown), "novel": _render_loss(made, novel)}
+        losses["render"] = _render_loss(made, _supervised(batch.scenes(few), num_views, generator))
     return {"loss": weighted(losses, WEIGHTS), **losses}
 
 
@@ -156,23 +162,18 @@ def _at_a_step(
     return noised(latents, noises[0], level), level, fed_back(previous, latents)
 
 
-def _supervised(batch: SceneBatch, num_views: int, generator: torch.Generator) -> tuple[SceneBatch, SceneBatch]:
-    """One of the views that the model sees and one that it does not, the same of every scene."""
-    total = batch.rgb.shape[1]
-    shown = int(torch.randint(num_views, (), generator=generator))
-    novel = int(torch.randint(num_views, total, (), generator=generator)) if total > num_views else shown
-    return _only(batch, shown), _only(batch, novel)
-
-
-def _only(batch: SceneBatch, view: int) -> SceneBatch:
-    cameras = Cameras.from_vectors(batch.cameras.vectors()[:, view : view + 1])
-    return replace(
-        batch, rgb=batch.rgb[:, view : view + 1], distance=batch.distance[:, view : view + 1], cameras=cameras
-    )
+def _supervised(batch: SceneBatch, num_views: int, generator: torch.Generator) -> SceneBatch:
+    """Some of the views that the model sees and all that it does not: a picture more costs little more."""
+    seen = torch.randperm(num_views, generator=generator)[:SEEN_RENDERED].tolist()
+    views = [*seen, *range(num_views, batch.rgb.shape[1])]
+    cameras = Cameras.from_vectors(batch.cameras.vectors()[:, views])
+    return replace(batch, rgb=batch.rgb[:, views], distance=batch.distance[:, views], cameras=cameras)
 
 
 def _render_loss(scenes: Gaussians, batch: SceneBatch) -> Tensor:
-    return (render_batch(scenes, batch.cameras, *batch.rgb.shape[-2:]) - batch.rgb).abs().mean()
+    """Mean difference of pictures, absolute and squared: the one for edges, the other for what is all wrong."""
+    apart = render_batch(scenes, batch.cameras, *batch.rgb.shape[-2:]) - batch.rgb
+    return 0.5 * apart.abs().mean() + SQUARES * apart.square().mean()
 
 
 def score(pupil: Pupil, truth: SceneBatch, num_views: int) -> tuple[dict[str, float], Image.Image]:

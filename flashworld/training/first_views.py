@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from flashworld.cameras import Cameras
+from flashworld.training.mirroring import some_mirrored
 from flashworld.training.scenes import SceneBatch
 from flashworld.training.worlds import SKY_DISTANCE
 
@@ -19,24 +20,20 @@ MOST_CHANGE = 4.0
 
 
 def any_view_first(batch: SceneBatch, generator: torch.Generator) -> SceneBatch:
-    """One view of each world, drawn by lot, as if its path began there; half are mirrored, without captions."""
+    """One view of each world, drawn by lot, as if its path began there; half are mirrored."""
     num, views = batch.rgb.shape[:2]
     worlds, chosen = torch.arange(num), torch.randint(views, (num,), generator=generator)
-    mirrored = torch.rand(num, generator=generator) < 0.5
     rgb, distance, intrinsics = (
         values[worlds, chosen] for values in (batch.rgb, batch.distance, batch.cameras.intrinsics)
     )
-    distance = in_the_unit_of_a_first_view(distance)
-    flips = mirrored.to(rgb.device)[:, None, None]
-    fx, fy, cx, cy = intrinsics.unbind(-1)
-    cx = torch.where(flips[:, 0, 0], 1 - cx, cx)
     here = intrinsics.new_tensor([1.0, 0, 0, 0, 0, 0, 0]).expand(num, 7)
-    return SceneBatch(
-        rgb=torch.where(flips[:, None], rgb.flip(-1), rgb)[:, None],
-        distance=torch.where(flips, distance.flip(-1), distance)[:, None],
-        cameras=Cameras.from_vectors(torch.cat([here, torch.stack([fx, fy, cx, cy], dim=-1)], dim=-1)[:, None]),
-        captions=["" if flip else text for flip, text in zip(mirrored.tolist(), batch.captions, strict=True)],
+    first = SceneBatch(
+        rgb=rgb[:, None],
+        distance=in_the_unit_of_a_first_view(distance)[:, None],
+        cameras=Cameras.from_vectors(torch.cat([here, intrinsics], dim=-1)[:, None]),
+        captions=batch.captions,
     )
+    return some_mirrored(first, generator)
 
 
 def in_the_unit_of_a_first_view(distance: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from flashworld.denoising import Schedule
-from flashworld.training.data import SeenWorld, windows
+from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal
 from flashworld.training.first_views import USUAL_DISTANCE, any_view_first
 from flashworld.training.flow import noised
@@ -50,11 +50,11 @@ class LiftStage:
 def task(
     pupil: Pupil,
     stage: LiftStage,
-    worlds: Callable[[int], Iterator[SeenWorld]],
+    batches: Callable[[int], Iterator[list[SeenWorld]]],
     held_out: list[SeenWorld],
     device: torch.device,
 ) -> Task[list[SeenWorld]]:
-    """The stage's task; `worlds(n)` begins at training world n."""
+    """The stage's task; `batches(k)` begins with the worlds from which step k draws."""
     for part in (pupil.transformer, pupil.recon_decoder, pupil.text_encoder):
         part.requires_grad_(True)
     truth = SceneBatch.of(held_out, device).views(1)
@@ -70,7 +70,7 @@ def task(
     return Task(
         "lift",
         pupil,
-        lambda step: windows(worlds, step, stage.renew, stage.window),
+        batches,
         losses,
         score,
         lambda name: stage.decoder_rate if is_from_autoencoder(name) else 1.0,

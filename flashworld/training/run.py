@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import cycle, islice, repeat
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -15,12 +16,12 @@ from flashworld.models.compilation import compile_regions
 from flashworld.training import autoencoder, company, distil, dual, lift
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_result, write_result
-from flashworld.training.data import SeenWorld, Sight, background, in_order
+from flashworld.training.data import SeenWorld, Sight, background, in_order, windows
 from flashworld.training.footage import footage
 from flashworld.training.pupil import Pupil, load_tensors, with_latent_scale
 from flashworld.training.recipes import Recipe
 from flashworld.training.scenes import SceneBatch
-from flashworld.training.store import in_rounds, read_store
+from flashworld.training.store import read_store
 from flashworld.training.trainer import Listen, LogEntry, Plan, Task, train
 from flashworld.training.worlds import held_out_seed, training_seed
 from flashworld.weights import load, save
@@ -29,6 +30,20 @@ AHEAD = 64
 """Worlds that are under way at once."""
 DRAWN = 2**34
 """Each stage draws its training worlds from a range of its own, this long."""
+
+
+class Drawn(Protocol):
+    """A stage's settings of the window from which its batches are drawn."""
+
+    @property
+    def window(self) -> int:
+        """Worlds from which a step draws."""
+        ...
+
+    @property
+    def renew(self) -> int:
+        """Steps after which a new world joins."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -124,10 +139,17 @@ def worlds(sight: Sight, place: Place, stage: int) -> Callable[[int], Iterator[S
         if place.data is not None:
             return in_order(footage(place.data, sight)[0], number, place.executor, AHEAD)
         if place.stored:
-            return in_rounds(list(place.stored), stage, first)
+            return islice(cycle(place.stored), first, None)
         return in_order(partial(training_world, sight), number, place.executor, AHEAD)
 
     return beginning_at
+
+
+def batches(sight: Sight, place: Place, stage: int, drawn: Drawn) -> Callable[[int], Iterator[list[SeenWorld]]]:
+    """The worlds from which each step of a stage draws, beginning at a step: a window, or all that are stored."""
+    if place.stored:
+        return lambda _step: repeat(list(place.stored))
+    return lambda step: windows(worlds(sight, place, stage), step, drawn.renew, drawn.window)
 
 
 def training_world(sight: Sight, index: int) -> SeenWorld:
@@ -157,7 +179,14 @@ def run_autoencoder(recipe: Recipe, place: Place, resume: bool) -> bool:
     def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
         pupil = Pupil(recipe.model, recipe.seed).to(place.device)
         seen = held_out(recipe.sight, place, stage.held_out)
-        return pupil, autoencoder.task(pupil, stage, worlds(recipe.sight, place, 0), seen, place.device)
+        return pupil, autoencoder.task(
+            pupil,
+            stage,
+            batches(recipe.sight, place, 0, stage),
+            list(islice(worlds(recipe.sight, place, 0)(0), stage.examples)),
+            seen,
+            place.device,
+        )
 
     def facts(pupil: Pupil) -> dict[str, Any]:
         stream = worlds(recipe.sight, place, 0)(0)
@@ -178,7 +207,7 @@ def run_lift(recipe: Recipe, place: Place, resume: bool) -> bool:
             begin_scenes(pupil)
         pupil.to(place.device)
         seen = held_out(sight, place, stage.held_out)
-        return pupil, lift.task(pupil, stage, worlds(sight, place, 1), seen, place.device)
+        return pupil, lift.task(pupil, stage, batches(sight, place, 1, stage), seen, place.device)
 
     return _run_stage(place.output / "lift", stage.plan, begin, lambda _pupil: {}, place, resume)
 
@@ -190,7 +219,7 @@ def run_dual(recipe: Recipe, place: Place, resume: bool) -> bool:
     def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
         pupil = pupil_after(recipe, place.output, "lift").to(place.device)
         seen = held_out(recipe.sight, place, stage.held_out)
-        stream = worlds(recipe.sight, place, 2)
+        stream = batches(recipe.sight, place, 2, stage)
         return pupil, dual.task(pupil, stage, stream, seen, recipe.sight.num_views, place.device)
 
     return _run_stage(place.output / "dual", stage.plan, begin, lambda _pupil: {}, place, resume)
@@ -203,7 +232,7 @@ def run_distil(recipe: Recipe, place: Place, resume: bool) -> bool:
     def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
         pupil = pupil_after(recipe, place.output, "dual").to(place.device)
         seen = held_out(recipe.sight, place, stage.held_out)
-        stream = worlds(recipe.sight, place, 3)
+        stream = batches(recipe.sight, place, 3, stage)
         critics = distil.Critics.of(pupil)
         return pupil, distil.task(pupil, critics, stage, stream, seen, recipe.sight.num_views, place.device)
 

@@ -5,10 +5,8 @@ longer than learning and the cores that it needs, so it comes first: `flashworld
 """
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import Executor
 from functools import partial
-from itertools import count, islice
 from pathlib import Path
 
 import torch
@@ -76,12 +74,3 @@ def read_shard(path: Path, device: torch.device) -> list[SeenWorld]:
         rgb, distance = (file.get_tensor(name).to(device) for name in ("rgb", "distance"))
         cameras = map(Cameras.from_vectors, file.get_tensor("cameras"))
     return [SeenWorld(*world) for world in zip(rgb, distance, cameras, captions, strict=True)]
-
-
-def in_rounds(worlds: list[SeenWorld], seed: int, first: int) -> Iterator[SeenWorld]:
-    """The worlds again and again without end, from number `first` on; each round in an order of its own."""
-    skipped = first % len(worlds)
-    for number in count(first // len(worlds)):
-        order = torch.randperm(len(worlds), generator=torch.Generator().manual_seed((seed << 32) + number)).tolist()
-        yield from (worlds[index] for index in islice(order, skipped, None))
-        skipped = 0

@@ -7,6 +7,7 @@ for (`numba.cuda`), nothing to be built.
 
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -63,8 +64,7 @@ def _joined(scenes: list[SceneArrays]) -> tuple[SceneArrays, np.ndarray]:
 @cache
 def _kernels() -> tuple[Any, Any, Any]:
     """Numba's CUDA module and the two kernels: a look through each pixel's centre, then the light of its four rays."""
-    from numba import cuda
-
+    cuda: Any = import_module("numba.cuda")
     if not cuda.is_available():
         raise BackendError(
             "numba finds no CUDA GPU to cast worlds on: cast on the processor, with --device cpu, or see `numba -s` "
