@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from flashworld.models.kernels import kernels_suit
+
 FP8 = torch.float8_e4m3fn
 LARGEST = torch.finfo(FP8).max
 MULTIPLE = 16
@@ -87,7 +89,10 @@ class Fp8Linear(nn.Module):
         return multiply(rows).unflatten(0, x.shape[:-1]) if x.ndim > 1 else multiply(rows)[0]
 
     def _in_hardware(self, rows: Float[Tensor, "n c"]) -> Float[Tensor, "n d"]:
-        values, inverse_scale = quantise_input(rows, self.how.per)
+        return self.multiply(*quantise_input(rows, self.how.per))
+
+    def multiply(self, values: Tensor, inverse_scale: Float[Tensor, "*scales"]) -> Float[Tensor, "n d"]:
+        """The hardware's product with rows that `quantise` or a kernel has quantised; in the layer's dtype."""
         by_row = self.how.per == "row"
         out = torch.bfloat16 if by_row else self.dtype  # what the products of either kind can give
         # "Bias is not supported when out_dtype is set to Float32": then it is added afterwards.
@@ -115,11 +120,8 @@ class Fp8Linear(nn.Module):
 
 
 def quantise_input(rows: Float[Tensor, "n c"], per: Scaling) -> tuple[Tensor, Float[Tensor, "*scales"]]:
-    """`quantise`, in a single pass over memory where there is a kernel for it.
-
-    A compiler does that by itself, and melts the pass into what comes before.
-    """
-    if per == "row" and rows.is_cuda and not torch.compiler.is_compiling():
+    """`quantise`, in a single pass over memory where there is a kernel for it."""
+    if per == "row" and kernels_suit(rows):
         from flashworld.models import fp8_kernel
 
         return fp8_kernel.quantise_rows(rows)

@@ -1,0 +1,26 @@
+"""Whether kernels of our own may do a piece of work. Where they may not, the released classes' own code does it."""
+
+import functools
+import logging
+
+import torch
+from torch import Tensor
+
+from flashworld.rendering import triton_rasteriser
+
+log = logging.getLogger(__name__)
+
+
+def kernels_suit(x: Tensor) -> bool:
+    """Whether they may work on a tensor: on CUDA, where Triton can be started, and not while a compiler looks on.
+
+    A compiler fuses for itself, and our kernels would keep it from that.
+    """
+    return not torch.compiler.is_compiling() and x.is_cuda and _triton_starts()
+
+
+@functools.cache
+def _triton_starts() -> bool:
+    if missing := triton_rasteriser.missing():
+        log.warning("Networks work without fused kernels, and slower: %s", missing)
+    return missing is None
