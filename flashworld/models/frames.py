@@ -23,8 +23,15 @@ class FrameConv(nn.Module):
 
     def forward(self, x: Float[Tensor, "n c 1 h w"]) -> Float[Tensor, "n d 1 h w"]:
         """Convolve each picture; the border is padded with zeros so that its size stays."""
+        return self._convolve(x, self.bias)
+
+    def without_bias(self, x: Float[Tensor, "n c 1 h w"]) -> Float[Tensor, "n d 1 h w"]:
+        """The same for a caller who adds the bias."""
+        return self._convolve(x, None)
+
+    def _convolve(self, x: Tensor, bias: Tensor | None) -> Tensor:
         padding = self.weight.shape[-1] // 2
-        return nn.functional.conv2d(x.squeeze(2), self.weight.squeeze(2), self.bias, padding=padding).unsqueeze(2)
+        return nn.functional.conv2d(x.squeeze(2), self.weight.squeeze(2), bias, padding=padding).unsqueeze(2)
 
 
 class FrameNorm(WanRMS_norm):
@@ -35,9 +42,12 @@ class FrameNorm(WanRMS_norm):
         if x.ndim != 5 or x.shape[2] != 1 or not channels_side_by_side(x):
             return super().forward(x)
         pixels = x.movedim(1, -1)
-        # The published norm divides by the length, or by 1e-12 where it is shorter.
-        normed = nn.functional.rms_norm(pixels, pixels.shape[-1:], self.gamma.flatten(), eps=1e-24 / pixels.shape[-1])
-        return normed.movedim(-1, 1)
+        return nn.functional.rms_norm(pixels, pixels.shape[-1:], self.gamma.flatten(), self.eps).movedim(-1, 1)
+
+    @property
+    def eps(self) -> float:
+        """For the mean square: the published norm divides by the length, or by 1e-12 where it is shorter."""
+        return 1e-24 / self.gamma.numel()
 
 
 class FrameUpsample(nn.Sequential):
