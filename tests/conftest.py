@@ -1,5 +1,6 @@
 """What all tests share: shapes checked at run time, steady property tests in the CI, recorded numbers."""
 
+import importlib
 import importlib.util
 import os
 from collections.abc import Callable
@@ -13,6 +14,11 @@ from jaxtyping import install_import_hook
 # systems; there, nothing of it can be tested.
 os.environ["TRITON_INTERPRET"] = "1"
 collect_ignore_glob = [] if importlib.util.find_spec("triton") else ["test_triton_*.py"]
+
+# Loaded before their functions could be wrapped: Triton compiles what is written there.
+if importlib.util.find_spec("triton"):
+    importlib.import_module("flashworld.models.block_kernels")
+    importlib.import_module("flashworld.models.frame_kernels")
 
 # Annotations and their shapes are checked on every call, in the tests only. Modules of numba kernels stay out: a
 # checked function is a Python wrapper, which numba cannot compile.

@@ -1,0 +1,14 @@
+"""Networks made ready for CUDA: laid out as its convolutions like it, and with fused kernels between the products."""
+
+from flashworld.models.frames import put_channels_last
+from flashworld.models.fused_block import fuse_blocks
+from flashworld.models.fused_frames import fuse_residuals
+from flashworld.models.model import Networks
+
+
+def suit_cuda(networks: Networks) -> None:
+    """In place. Weights keep their names, and numbers change by rounding only."""
+    fuse_blocks(networks.transformer)
+    for network in (networks.vae, networks.recon_decoder):
+        put_channels_last(network)
+        fuse_residuals(network)
