@@ -38,6 +38,7 @@ SECTIONS: dict[str, Section] = {
     "ceilings": gpu_speed.ceilings,
     "plans": gpu_speed.plans,
     "release": gpu_speed.released_schedule,
+    "fused": gpu_speed.fused,
     "attention": gpu_speed.attention,
     "linears": gpu_speed.linears,
     "decoding": gpu_speed.decoding,

@@ -7,10 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from benchmarks.gpu_blocks import residual_block, transformer_block
 from benchmarks.gpu_model import DRY, Subject, random_model
 from flashworld.cameras.templates import make_path
 from flashworld.gaussians import Gaussians
 from flashworld.generation import generate
+from flashworld.models.config import FLASHWORLD, TINY
 from flashworld.models.fp8 import Fp8, Fp8Linear, fp8_for, quantise, quantise_input
 from flashworld.models.frames import FrameConv, FrameNorm, put_channels_last
 from flashworld.placement import PLANS, WHOLE
@@ -27,6 +29,7 @@ def checks(subject: Subject) -> Iterator[Check]:
     yield from _recorded_bits(subject.device)
     yield from _products(subject.device)
     yield from _picture_layers(subject.device)
+    yield from _fused(subject.device)
     yield from _plans(subject.device)
     yield from _rasterisers(subject.device)
 
@@ -86,6 +89,24 @@ def _picture_layers(device: torch.device) -> Iterator[Check]:
         plain = conv(norm(x))
         ours = turned(norm(x.contiguous(memory_format=torch.channels_last_3d)))
     yield "norm and convolution, channels side by side", _distance(ours, plain), 2e-3  # tf32 in the convolutions
+
+
+@torch.no_grad()
+def _fused(device: torch.device) -> Iterator[Check]:
+    """Fused blocks at full width are no farther from float32 than the released ones, whose place they take."""
+    torch.manual_seed(0)
+    cuda, dtype = device.type == "cuda", torch.bfloat16
+    config, grid = (FLASHWORLD, (4, 15, 22)) if cuda else (TINY, (2, 3, 2))
+    for twins in (
+        transformer_block(config, Fp8("row", fp8_for(device).product), device, dtype, grid),
+        residual_block((512, 256) if cuda else (12, 8), device, dtype, (2, 120, 176) if cuda else (2, 5, 7)),
+    ):
+        block, expected = twins.block, twins.expected()
+        released = type(block).__mro__[1].forward(block, *twins.arguments)
+        ours = block(*twins.arguments)
+        yield f"{twins.name}: kernels left out", float(cuda and torch.equal(ours, released)), 0
+        ratio = _distance(ours, expected) / _distance(released, expected)
+        yield f"{twins.name}: fused one's error, of the released one's", ratio, 1.05
 
 
 def _plans(device: torch.device) -> Iterator[Check]:

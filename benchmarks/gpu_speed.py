@@ -17,6 +17,8 @@ from flashworld.models.attention import measure_attention
 from flashworld.models.compilation import compile_regions
 from flashworld.models.fp8 import FP8, Fp8, Fp8Linear, fp8_for
 from flashworld.models.frames import put_channels_last
+from flashworld.models.fused import suit_cuda
+from flashworld.models.fused_frames import fuse_residuals
 from flashworld.models.model import Model
 from flashworld.models.text import Umt5TextEncoder, byte_tokenizer
 from flashworld.noise import seeded_noise
@@ -71,9 +73,6 @@ def linears(subject: Subject) -> Result:
         for how in (Fp8("tensor"), Fp8("row"), Fp8("row", "weights")):
             layer = Fp8Linear.from_linear(linear, how)
             kinds[f"{how.product} by {how.per}"] = lambda x=x, layer=layer: layer(x)
-        if device.type == "cuda":
-            compiled = torch.compile(Fp8Linear.from_linear(linear, Fp8("row")), dynamic=False)
-            kinds["hardware by row, compiled"] = lambda x=x, compiled=compiled: compiled(x)
         with suppress(ImportError):
             kinds["torchao by row"] = functools.partial(_torchao(linear), x)
         result[f"{tokens}x{columns}x{outputs}"] = {name: 1e3 * seconds_of(call, device) for name, call in kinds.items()}
@@ -106,11 +105,11 @@ def decoding(subject: Subject) -> Result:
     networks, device = random_networks(subject, None), subject.device
     decoder, encoder = networks.recon_decoder, networks.vae
     h, w = subject.size.height // 16, subject.size.width // 16
+    ways = {"as published": lambda _: None, "channels side by side": put_channels_last, "fused": fuse_residuals}
     result: Result = {}
-    for layout in ("as published", "channels side by side"):
-        if layout != "as published":
-            put_channels_last(decoder)
-            put_channels_last(encoder)
+    for way, change in ways.items():
+        change(decoder)
+        change(encoder)
         for views in (1, 3, 8):
             features = torch.randn(views, subject.config.feature_channels, h, w, device=device)
             codes = torch.randn(views, subject.config.autoencoder.z_dim, h, w, device=device)
@@ -120,13 +119,27 @@ def decoding(subject: Subject) -> Result:
                 "encode": lambda pictures=pictures: encoder.moments(pictures),
             }
             for name, call in calls.items():
-                with torch.backends.cudnn.flags(enabled=True, benchmark=True):
-                    searched = seconds_of(call, device, repeats=3)
-                result[f"{name}, {layout}, {views} views"] = {
+                result[f"{name}, {way}, {views} views"] = {
                     "ms_a_view": 1e3 * seconds_of(call, device, repeats=3) / views,
-                    "ms_a_view_searched": 1e3 * searched / views,
                     "gib_a_view": peak_bytes_of(call, device) / views / GIB,
                 }
+    return result
+
+
+@torch.no_grad()
+def fused(subject: Subject) -> Result:
+    """Seconds of a transformer's call and of a warm scene, with fused kernels and without."""
+    model = random_model(subject, fp8_for(subject.device), RESIDENT, suited=False)
+    networks = model.networks
+    for network in (networks.recon_decoder, networks.vae):
+        put_channels_last(network)
+    result: Result = {}
+    for name in ("plain", "fused"):
+        if name == "fused":
+            suit_cuda(networks)
+        call = _prediction(subject, model, scenes=1)
+        seconds = {"transformer_seconds": seconds_of(call, subject.device, repeats=5)}
+        result[name] = seconds | {"transformer_gib": peak_bytes_of(call, subject.device) / GIB} | whole(subject, model)
     return result
 
 
@@ -149,15 +162,17 @@ def rasterising(subject: Subject) -> Result:
     return result
 
 
-def whole(subject: Subject, model: Model, warm: int = 1) -> Result:
+def whole(subject: Subject, model: Model, warm: int = 1, repeats: int = 3) -> Result:
     """A warm scene: seconds from request to Gaussians, to the first step's scene, by stage; and peak memory.
 
     The text encoder works on a new prompt; `known_prompt_seconds` is the same scene again, whose prompt is remembered.
+    It is the median of several scenes; `all_seconds` has each of them.
     """
     for run in range(warm):
         _run(subject, model, f"{PROMPT}, {run}")
-    measured = _run(subject, model, PROMPT)
-    return measured | {"known_prompt_seconds": _run(subject, model, PROMPT)["seconds"]}
+    measured = sorted((_run(subject, model, f"{PROMPT}. {run}") for run in range(repeats)), key=lambda m: m["seconds"])
+    middle = measured[len(measured) // 2] | {"all_seconds": [each["seconds"] for each in measured]}
+    return middle | {"known_prompt_seconds": _run(subject, model, f"{PROMPT}. 0")["seconds"]}
 
 
 def _run(subject: Subject, model: Model, prompt: str) -> Result:
@@ -188,7 +203,7 @@ def released_schedule(subject: Subject) -> Result:
     published; all views decoded and encoded at once, and a render call for each.
     """
     how = Fp8("tensor", fp8_for(subject.device).product)
-    model = random_model(subject, how, replace(RESIDENT, name="release", views_at_once=1), channels_last=False)
+    model = random_model(subject, how, replace(RESIDENT, name="release", views_at_once=1), suited=False)
     networks, views = model.networks, subject.size.frames
     release = replace(
         model,
@@ -224,7 +239,7 @@ def compiled(subject: Subject) -> Result:
     model = random_model(subject, fp8_for(subject.device), PLANS[0])
     compile_regions(model.networks)
     started = perf_counter()
-    first = whole(subject, model, warm=0)
+    first = _run(subject, model, f"{PROMPT}, compiled")
     took = perf_counter() - started
     return whole(subject, model, warm=1) | {"first_seconds": took, "first": first["seconds"]}
 
@@ -233,16 +248,21 @@ def compiled(subject: Subject) -> Result:
 def batches(subject: Subject) -> Result:
     """Seconds of a prediction for a scene, alone and with others in a batch."""
     model = random_model(subject, fp8_for(subject.device), PLANS[0])
-    size, config = subject.size, subject.config
     result: Result = {}
     for scenes in (1, 2, 4):
-        shape = (scenes, config.in_channels, size.frames, size.height // 16, size.width // 16)
-        inputs = seeded_noise(0)("initial", shape).to(subject.device)
-        text = torch.randn(scenes, 512, config.transformer.text_dim, device=subject.device)
-        timestep = torch.full((scenes,), 750.0, device=subject.device)
-        call = functools.partial(model.denoiser, inputs, timestep, text, lambda _: None)
+        call = _prediction(subject, model, scenes)
         result[f"{scenes} scenes"] = {
             "seconds_a_scene": seconds_of(call, subject.device, repeats=3, warm=1) / scenes,
             "gib": peak_bytes_of(call, subject.device) / GIB,
         }
     return result
+
+
+def _prediction(subject: Subject, model: Model, scenes: int) -> Callable[[], Any]:
+    """A call of the transformer."""
+    size, config = subject.size, subject.config
+    shape = (scenes, config.in_channels, size.frames, size.height // 16, size.width // 16)
+    inputs = seeded_noise(0)("initial", shape).to(subject.device)
+    text = torch.randn(scenes, 512, config.transformer.text_dim, device=subject.device)
+    timestep = torch.full((scenes,), 750.0, device=subject.device)
+    return functools.partial(model.denoiser, inputs, timestep, text, lambda _: None)

@@ -19,7 +19,7 @@ MEASURED = json.loads((ROOT / "docs/measured/h200.json").read_text())
 @pytest.fixture(scope="module")
 def dry() -> dict:
     """All sections but those that are slow here, above all rasterising in Triton's interpreter."""
-    return gpu.measure(DRY, ["checks", "ceilings", "plans", "release", "attention", "linears"])
+    return gpu.measure(DRY, ["checks", "ceilings", "plans", "release", "fused", "attention", "linears"])
 
 
 def test_every_section_runs_and_every_check_passes(dry):
