@@ -1,6 +1,6 @@
 """A transformer block with few passes over memory: what stands between its products is done by fused kernels.
 
-The released block goes over its tokens some sixty times between ten products; this one goes some twelve times. It
+The released block goes over its tokens some fifty times between ten products; this one goes ten times. It
 holds the same weights under the same names and computes the same, rounded less often.
 """
 
