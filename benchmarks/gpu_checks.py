@@ -29,6 +29,8 @@ def checks(subject: Subject) -> Iterator[Check]:
     yield from _recorded_bits(subject.device)
     yield from _products(subject.device)
     yield from _picture_layers(subject.device)
+    if subject.device.type == "cuda":
+        yield from _kernels(subject.device)
     yield from _fused(subject.device)
     yield from _plans(subject.device)
     yield from _rasterisers(subject.device)
@@ -89,6 +91,39 @@ def _picture_layers(device: torch.device) -> Iterator[Check]:
         plain = conv(norm(x))
         ours = turned(norm(x.contiguous(memory_format=torch.channels_last_3d)))
     yield "norm and convolution, channels side by side", _distance(ours, plain), 2e-3  # tf32 in the convolutions
+
+
+def _kernels(device: torch.device) -> Iterator[Check]:
+    """Each kernel at full width against float64; E4M3's own steps are 0.03 of a number."""
+    from flashworld.models import block_kernels, frame_kernels
+
+    torch.manual_seed(0)
+    states, update = torch.randn(2, 2, 1320, 3072, device=device).bfloat16()
+    gate, factor, shift = torch.randn(3, 2, 3072, device=device)
+    total, (bits, scales) = block_kernels.add_norm(states, update, gate, factor, shift, 1e-6)
+    exact = states.double() + update.double() * gate.double()[:, None]
+    yield "kernel of gated sums", _distance(total, exact), 4e-3
+    exact = nn.functional.layer_norm(total.double(), (3072,), eps=1e-6)
+    exact = exact * factor.double()[:, None] + shift.double()[:, None]
+    yield "kernel of norms", _distance(bits.double() * scales.double(), exact.flatten(0, 1)), 0.03
+    angles = torch.randn(1, 1320, 1, 64, device=device)
+    tables = tuple(table.repeat_interleave(2, -1) for table in (angles.cos(), angles.sin()))
+    ours = block_kernels.rms_norm(states, factor[0], 1e-6, 24, tables)
+    normed = nn.functional.rms_norm(states.double(), (3072,), factor[0].double(), 1e-6)
+    pairs = torch.view_as_complex(normed.view(2, 1320, 24, 64, 2))
+    turned = pairs * torch.polar(torch.ones_like(angles).double(), angles.double())
+    yield "kernel of rotations", _distance(ours, torch.view_as_real(turned).view_as(ours)), 4e-3
+    rows = torch.randn(500, 14336, device=device).bfloat16()
+    bits, scales = block_kernels.gelu(rows)
+    exact = nn.functional.gelu(rows.double(), approximate="tanh")
+    yield "kernel of GELU", _distance(bits.double() * scales.double(), exact), 0.03
+    pixels, others = torch.randn(2, 5000, 160, device=device).bfloat16()
+    gamma, bias = torch.randn(2, 160, device=device)
+    ours = frame_kernels.norm_silu(pixels, gamma, 1e-24, bias)
+    exact = nn.functional.silu(nn.functional.rms_norm(pixels.double() + bias.double(), (160,), gamma.double(), 1e-24))
+    yield "kernel of pixels' norms", _distance(ours, exact), 4e-3
+    exact = pixels.double() + bias.double() + others.double()
+    yield "kernel of pixels' sums", _distance(frame_kernels.add_biased(pixels, bias, others), exact), 4e-3
 
 
 @torch.no_grad()

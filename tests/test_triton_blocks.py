@@ -1,5 +1,7 @@
 """The kernels of the transformer's blocks, in Triton's interpreter, against float64 and the released block."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,10 @@ from triton.runtime import interpreter
 from benchmarks.gpu_blocks import transformer_block
 from flashworld.models import block_kernels, fp8_kernel, kernels
 from flashworld.models.config import TINY
-from flashworld.models.fp8 import Fp8, quantise
+from flashworld.models.fp8 import Fp8, quantise, quantise_blocks
 from flashworld.models.fused_block import FusedBlock, fuse_blocks
-from flashworld.models.transformer import build_transformer
+from flashworld.models.transformer import TransformerDenoiser, build_transformer
+from flashworld.placement.streaming import LayerStream
 
 CPU, GRID = torch.device("cpu"), (2, 3, 2)
 SHAPES = [(1, 1, 1), (2, 3, 40), (1, 5, 129), (3, 2, 96)]
@@ -165,6 +168,25 @@ def test_kernels_suit_eight_bits_by_row_on_cuda_only(how, monkeypatch):
     assert not block.suits(call[0], call[2][:, None]), "a timestep for each token"
     with torch.enable_grad():
         assert not block.suits(call[0], call[2]), "kernels have no gradients"
+
+
+@torch.no_grad()
+def test_streamed_blocks_are_fused_too(monkeypatch):
+    """Weights come and go between calls; kernels read them where they are."""
+    config = replace(TINY, transformer=replace(TINY.transformer, num_layers=3))
+    transformer = build_transformer(config).eval().requires_grad_(False)
+    quantise_blocks(transformer, Fp8("row", "hardware"), torch.float32)
+    denoiser = TransformerDenoiser(transformer, config.autoencoder.z_dim)
+    inputs, text = random(1, config.in_channels, 2, 4, 6), random(1, 7, config.transformer.text_dim)
+    call = (inputs, torch.tensor([750.0]), text)
+    released, _ = denoiser(*call)
+    fuse_blocks(transformer)
+    monkeypatch.setattr(FusedBlock, "suits", lambda *_: True)
+    fused, _ = denoiser(*call)
+    assert 0 < (fused - released).norm() < 0.02 * released.norm()
+    LayerStream(list(transformer.blocks), CPU, pinned=False)
+    streamed, _ = denoiser(*call)
+    assert torch.equal(streamed, fused)
 
 
 def test_without_what_triton_needs_the_released_code_works_and_says_so(monkeypatch, caplog):
