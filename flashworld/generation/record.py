@@ -1,5 +1,6 @@
 """`Record`: what made a scene, in one JSON file that makes it again."""
 
+import functools
 import json
 import platform
 from dataclasses import asdict, dataclass
@@ -103,7 +104,9 @@ def versions_here() -> dict[str, str]:
     }
 
 
+@functools.cache
 def _version(package: str) -> str:
+    """Looked up once: it takes a millisecond, for every step of every scene, while a GPU has nothing to do."""
     try:
         return version(package)
     except PackageNotFoundError:
