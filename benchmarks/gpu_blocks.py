@@ -12,7 +12,7 @@ from flashworld.models.config import ModelConfig
 from flashworld.models.fp8 import Fp8, Fp8Linear, quantise_blocks
 from flashworld.models.frames import put_channels_last, restrict_to_frames
 from flashworld.models.fused_block import fuse_blocks
-from flashworld.models.fused_frames import fuse_residuals
+from flashworld.models.fused_frames import fuse_frames
 from flashworld.models.precision import weight_dtype
 from flashworld.models.transformer import build_transformer
 
@@ -39,7 +39,7 @@ def transformer_block(
     with device:
         transformer = build_transformer(replace(config, transformer=sizes)).eval().requires_grad_(False)
     for name, parameter in transformer.named_parameters():
-        _draw(parameter, 1.0 if "norm" in name and name.endswith("weight") else 0.0)
+        draw(parameter, 1.0 if "norm" in name and name.endswith("weight") else 0.0)
     exact = deepcopy(transformer.blocks[0])
     if how is not None:
         quantise_blocks(transformer, how, dtype)
@@ -69,18 +69,18 @@ def residual_block(
     restrict_to_frames(holder)
     holder.to(device)
     for name, parameter in holder.named_parameters():
-        _draw(parameter, 1.0 if name.endswith("gamma") else 0.0)
+        draw(parameter, 1.0 if name.endswith("gamma") else 0.0)
     put_channels_last(holder)
     exact = deepcopy(holder[0])
     holder.to(dtype)
-    fuse_residuals(holder)
+    fuse_frames(holder)
     views, rows, columns = size
     x = torch.randn(views, channels[0], 1, rows, columns, device=device, dtype=dtype)
     x[0, :, 0, 0, 0] = 0
     return Twins("residual block", holder[0], exact, (x.contiguous(memory_format=torch.channels_last_3d),))
 
 
-def _draw(parameter: Tensor, mean: float) -> None:
+def draw(parameter: Tensor, mean: float) -> None:
     """Values that let every part matter: no norm of ones, no gate near zero, and signals keep their size."""
     fan = parameter[0].numel() if parameter.ndim > 1 and len(parameter) > 1 and parameter[0].numel() > 1 else 11
     nn.init.normal_(parameter, mean, fan**-0.5)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmarks.gpu_blocks import residual_block, transformer_block
+from benchmarks.gpu_blocks import draw, residual_block, transformer_block
 from benchmarks.gpu_model import DRY, Subject, random_model
 from flashworld.cameras.templates import make_path
 from flashworld.gaussians import Gaussians
@@ -15,6 +15,8 @@ from flashworld.generation import generate
 from flashworld.models.config import FLASHWORLD, TINY
 from flashworld.models.fp8 import Fp8, Fp8Linear, fp8_for, quantise, quantise_input
 from flashworld.models.frames import FrameConv, FrameNorm, put_channels_last
+from flashworld.models.fused_frames import fuse_frames
+from flashworld.models.reconstruction import ReconstructionDecoder
 from flashworld.placement import PLANS, WHOLE
 from flashworld.rendering import available, render
 from flashworld.testing.rasterise import render_reference
@@ -32,6 +34,7 @@ def checks(subject: Subject) -> Iterator[Check]:
     if subject.device.type == "cuda":
         yield from _kernels(subject.device)
     yield from _fused(subject.device)
+    yield from _fused_decoder(subject.device)
     yield from _plans(subject.device)
     yield from _rasterisers(subject.device)
 
@@ -107,8 +110,8 @@ def _kernels(device: torch.device) -> Iterator[Check]:
     exact = exact * factor.double()[:, None] + shift.double()[:, None]
     yield "kernel of norms", _distance(bits.double() * scales.double(), exact.flatten(0, 1)), 0.03
     angles = torch.randn(1, 1320, 1, 64, device=device)
-    tables = tuple(table.repeat_interleave(2, -1) for table in (angles.cos(), angles.sin()))
-    ours = block_kernels.rms_norm(states, factor[0], 1e-6, 24, tables)
+    cosines, sines = (table.repeat_interleave(2, -1) for table in (angles.cos(), angles.sin()))
+    ours = block_kernels.rms_norm(states, factor[0], 1e-6, 24, (cosines, sines))
     normed = nn.functional.rms_norm(states.double(), (3072,), factor[0].double(), 1e-6)
     pairs = torch.view_as_complex(normed.view(2, 1320, 24, 64, 2))
     turned = pairs * torch.polar(torch.ones_like(angles).double(), angles.double())
@@ -142,6 +145,29 @@ def _fused(device: torch.device) -> Iterator[Check]:
         yield f"{twins.name}: kernels left out", float(cuda and torch.equal(ours, released)), 0
         ratio = _distance(ours, expected) / _distance(released, expected)
         yield f"{twins.name}: fused one's error, of the released one's", ratio, 1.05
+
+
+@torch.no_grad()
+def _fused_decoder(device: torch.device) -> Iterator[Check]:
+    """The whole Gaussian decoder, on two small views, likewise."""
+    torch.manual_seed(0)
+    config = FLASHWORLD if device.type == "cuda" else TINY
+    with device:
+        exact = ReconstructionDecoder(config).eval().requires_grad_(False)
+    for name, parameter in exact.named_parameters():
+        draw(parameter, 1.0 if name.endswith("gamma") else 0.0)
+    released = deepcopy(exact).bfloat16()
+    put_channels_last(released)
+    fused = deepcopy(released)
+    fuse_frames(fused)
+    features = torch.randn(2, config.feature_channels, 6, 10, device=device)
+    latents = torch.randn(2, config.autoencoder.z_dim, 6, 10, device=device)
+    expected, theirs, ours = (network.decode(features, latents) for network in (exact, released, fused))
+    yield (
+        "decoder: fused one's error, of the released one's",
+        _distance(ours, expected) / _distance(theirs, expected),
+        1.05,
+    )
 
 
 def _plans(device: torch.device) -> Iterator[Check]:

@@ -18,7 +18,7 @@ from flashworld.models.compilation import compile_regions
 from flashworld.models.fp8 import FP8, Fp8, Fp8Linear, fp8_for
 from flashworld.models.frames import put_channels_last
 from flashworld.models.fused import suit_cuda
-from flashworld.models.fused_frames import fuse_residuals
+from flashworld.models.fused_frames import fuse_frames
 from flashworld.models.model import Model
 from flashworld.models.text import Umt5TextEncoder, byte_tokenizer
 from flashworld.noise import seeded_noise
@@ -105,7 +105,7 @@ def decoding(subject: Subject) -> Result:
     networks, device = random_networks(subject, None), subject.device
     decoder, encoder = networks.recon_decoder, networks.vae
     h, w = subject.size.height // 16, subject.size.width // 16
-    ways = {"as published": lambda _: None, "channels side by side": put_channels_last, "fused": fuse_residuals}
+    ways = {"as published": lambda _: None, "channels side by side": put_channels_last, "fused": fuse_frames}
     result: Result = {}
     for way, change in ways.items():
         change(decoder)

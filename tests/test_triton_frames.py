@@ -1,14 +1,16 @@
 """The kernels between the convolutions of pictures, in Triton's interpreter, against float64 and the released block."""
 
+from collections import Counter
+
 import pytest
 import torch
 from recorded import recorded, reference_networks
 from torch import nn
 
 from benchmarks.gpu_blocks import residual_block
-from flashworld.models import frame_kernels
-from flashworld.models.frames import put_channels_last
-from flashworld.models.fused_frames import FusedResidual, fuse_residuals
+from flashworld.models import frame_kernels, fused_frames
+from flashworld.models.frames import channels_side_by_side, put_channels_last
+from flashworld.models.fused_frames import FusedResidual, FusedUpBlock, fuse_frames, pictures_suit
 
 CPU = torch.device("cpu")
 SHAPES = [(1, 1), (7, 5), (130, 48), (3, 4100)]
@@ -49,38 +51,42 @@ def test_a_fused_block_equals_the_released_one(channels):
 
 @torch.no_grad()
 def test_kernels_suit_pictures_side_by_side_on_cuda_only(monkeypatch):
-    block, x = residual_block((12, 12), CPU, torch.float32, (2, 5, 7)).block, torch.randn(2, 12, 1, 5, 7)
+    x = torch.randn(2, 12, 1, 5, 7)
     turned = x.contiguous(memory_format=torch.channels_last_3d)
-    assert not block.suits(turned)
+    assert not pictures_suit(turned)
     monkeypatch.setattr(torch.Tensor, "is_cuda", True)
-    assert block.suits(turned)
-    assert not block.suits(x)
-    assert not block.suits(torch.randn(2, 12, 3, 5, 7).contiguous(memory_format=torch.channels_last_3d))
+    assert pictures_suit(turned)
+    assert not pictures_suit(x)
+    assert not pictures_suit(torch.randn(2, 12, 3, 5, 7).contiguous(memory_format=torch.channels_last_3d))
     with torch.enable_grad():
-        assert not block.suits(turned), "kernels have no gradients"
+        assert not pictures_suit(turned), "kernels have no gradients"
 
 
 @torch.no_grad()
 def test_whole_networks_equal_the_recorded_ones(monkeypatch):
-    """With kernels in every residual block of the decoder and of the encoder."""
+    """With kernels in every block of the decoder, and in the residual blocks of the encoder."""
     networks = reference_networks()
     for network in (networks.recon_decoder, networks.vae):
         names = list(network.state_dict())
         put_channels_last(network)
-        fuse_residuals(network)
+        fuse_frames(network)
         assert list(network.state_dict()) == names
-    calls = []
+    used = Counter()
+    for ours in (FusedResidual, FusedUpBlock):
 
-    def fused(self, x, **_):
-        calls.append(x.shape)
-        return FusedResidual.fused(self, x)
+        def counted(self, x, theirs=ours.fused, name=ours.__name__):
+            used[name] += 1
+            return theirs(self, x)
 
-    monkeypatch.setattr(FusedResidual, "forward", fused)
+        monkeypatch.setattr(ours, "fused", counted)
+    monkeypatch.setattr(fused_frames, "pictures_suit", channels_side_by_side)
     data = recorded("recon")
     decoded = networks.recon_decoder.decode(data["feats"].squeeze(2), data["latents"].squeeze(2))
     torch.testing.assert_close(decoded, data["decoded"].squeeze(2), atol=5e-5, rtol=0)
-    blocks = len(calls)
+    decoder = networks.recon_decoder.decoder
+    residuals = sum(isinstance(module, FusedResidual) for module in decoder.modules())
+    assert used == {"FusedResidual": residuals, "FusedUpBlock": len(decoder.up_blocks) - 1}
     data = recorded("vae")
     moments = networks.vae.moments(data["image"].squeeze(2))
     torch.testing.assert_close(moments, data["moments"].squeeze(2), atol=2e-5, rtol=0)
-    assert 0 < blocks < len(calls)
+    assert used["FusedResidual"] > residuals

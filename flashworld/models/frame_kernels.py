@@ -47,6 +47,53 @@ def _add_biased(
     tl.store(result + places, x.to(result.dtype.element_ty), mask=inside)
 
 
+@triton.jit
+def _interleave(
+    parts, biases, coarse, fine, num_fine, height, width, num_coarse_channels, num_channels, frames, repeats,
+    PIXELS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    pixels = tl.program_id(0).to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
+    channels = tl.arange(0, BLOCK)
+    there = channels < num_channels
+    inside = (pixels < num_fine)[:, None] & there[None, :]
+    x = pixels % (2 * width)
+    y = pixels // (2 * width) % (2 * height)
+    picture = pixels // (4 * height * width)
+    corner = 2 * (y % 2) + x % 2
+    part = (picture * (height + 1) + y // 2 + y % 2) * (width + 1) + x // 2 + x % 2
+    values = tl.load(parts + (4 * part + corner)[:, None] * num_channels + channels[None, :], mask=inside, other=0.0)
+    bias = tl.load(biases + channels, mask=there, other=0.0).to(tl.float32)
+    under = (picture * height + y // 2) * width + x // 2
+    source = (4 * frames * (channels[None, :] + 1) - 4 + corner[:, None]) // repeats
+    shortcut = tl.load(coarse + under[:, None] * num_coarse_channels + source, mask=inside, other=0.0)
+    values = values.to(tl.float32) + bias[None, :] + shortcut.to(tl.float32)
+    tl.store(fine + pixels[:, None] * num_channels + channels[None, :], values.to(fine.dtype.element_ty), mask=inside)
+
+
+def interleave(parts: Tensor, bias: Tensor, coarse: Tensor, frames: int, repeats: int) -> Tensor:
+    """The end of an upsampling block: fine pixels put together from their parts, with bias and shortcut.
+
+    Args:
+        parts: As `FrameUpsample.parts` makes them without a bias, channels last: [n, h + 1, w + 1, 4 * d].
+        bias: [d].
+        coarse: What the shortcut spreads over the fine pixels, [n, h, w, c].
+        frames: Among which it also spreads; the newest is made.
+        repeats: How often it repeats each channel before.
+
+    Returns:
+        [n, 2 * h, 2 * w, d].
+    """
+    n, height, width, num_coarse_channels = coarse.shape
+    fine = torch.empty(n, 2 * height, 2 * width, len(bias), dtype=parts.dtype, device=parts.device)
+    pixels = fine.view(-1, len(bias))
+    launch, options = _launch(pixels)
+    _interleave[launch](
+        parts, bias, coarse, fine, len(pixels), height, width, num_coarse_channels, len(bias), frames, repeats,
+        **options,
+    )  # fmt: skip
+    return fine
+
+
 def norm_silu(pixels: Tensor, gamma: Tensor, eps: float, bias: Tensor | None = None) -> Tensor:
     """`silu(rms_norm(pixels + bias) * gamma)`.
 

@@ -59,22 +59,30 @@ class FrameUpsample(nn.Sequential):
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
         """The finer pixels."""
-        convolution = self[1]
-        assert isinstance(convolution, nn.Conv2d)
-        assert convolution.bias is not None
-        kernel = convolution.weight
-        exact = kernel.to(torch.promote_types(kernel.dtype, torch.float32))
-        kernels = _add_shared_taps(_add_shared_taps(exact, -1), -2).to(kernel)  # row, column, d, c, 2, 2
         height, width = x.shape[-2:]
-        parts = nn.functional.conv2d(x, kernels.flatten(0, 2), convolution.bias.repeat(4), padding=1)
-        parts = parts.unflatten(1, (2, 2, -1))
+        parts = self.parts(x, self.bias.repeat(4)).unflatten(1, (2, 2, -1))
         layout = torch.channels_last if channels_side_by_side(x) else torch.contiguous_format
-        shape = (len(x), len(kernel), 2 * height, 2 * width)
+        shape = (len(x), len(self.bias), 2 * height, 2 * width)
         fine = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=layout)
         for row, column in itertools.product(range(2), range(2)):
             part = parts[:, row, column, :, row : row + height, column : column + width]
             fine[..., row::2, column::2] = part
         return fine
+
+    @property
+    def bias(self) -> Tensor:
+        """The convolution's."""
+        return self[1].get_parameter("bias")
+
+    def parts(self, x: Float[Tensor, "n c h w"], bias: Tensor | None) -> Float[Tensor, "n d4 h1 w1"]:
+        """The four small convolutions, channels in the order row, column, d, with one more row and column than `x`.
+
+        The fine pixel at `row` and `column` in a coarse one is at that offset in its part.
+        """
+        kernel = self[1].get_parameter("weight")
+        exact = kernel.to(torch.promote_types(kernel.dtype, torch.float32))
+        kernels = _add_shared_taps(_add_shared_taps(exact, -1), -2).to(kernel)  # row, column, d, c, 2, 2
+        return nn.functional.conv2d(x, kernels.flatten(0, 2), bias, padding=1)
 
 
 def _add_shared_taps(kernels: Tensor, axis: int) -> Tensor:

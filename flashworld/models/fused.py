@@ -2,7 +2,7 @@
 
 from flashworld.models.frames import put_channels_last
 from flashworld.models.fused_block import fuse_blocks
-from flashworld.models.fused_frames import fuse_residuals
+from flashworld.models.fused_frames import fuse_frames
 from flashworld.models.model import Networks
 
 
@@ -11,4 +11,4 @@ def suit_cuda(networks: Networks) -> None:
     fuse_blocks(networks.transformer)
     for network in (networks.vae, networks.recon_decoder):
         put_channels_last(network)
-        fuse_residuals(network)
+        fuse_frames(network)
