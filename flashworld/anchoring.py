@@ -28,7 +28,7 @@ STRETCH = 4.0
 """Pixels at a Gaussian's distance that it reaches at most, on surfaces seen from the side."""
 BEHIND = 1.12
 """Nearer than this many times the given view's surface, another view's Gaussian shows what that view shows better."""
-CONTINUED = 0.5
+CONTINUED = 0.0
 """Share of the picture's nearest border in the colours of what lies beside it."""
 
 

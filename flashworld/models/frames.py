@@ -42,7 +42,8 @@ class FrameNorm(WanRMS_norm):
         if x.ndim != 5 or x.shape[2] != 1 or not channels_side_by_side(x):
             return super().forward(x)
         pixels = x.movedim(1, -1)
-        return nn.functional.rms_norm(pixels, pixels.shape[-1:], self.gamma.flatten(), self.eps).movedim(-1, 1)
+        weight = self.gamma.flatten().to(pixels.dtype)  # torch has no one kernel for two number formats
+        return nn.functional.rms_norm(pixels, pixels.shape[-1:], weight, self.eps).movedim(-1, 1)
 
     @property
     def eps(self) -> float:

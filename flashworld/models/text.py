@@ -1,5 +1,6 @@
 """Sentences to embeddings: a UMT5 encoder."""
 
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -108,6 +109,7 @@ def build_umt5(config: TextConfig) -> UMT5EncoderModel:
     return umt5.eval()
 
 
+@cache
 def byte_tokenizer() -> PreTrainedTokenizerBase:
-    """A token per UTF-8 byte: needs no vocabulary file."""
+    """A token per UTF-8 byte: needs no vocabulary file. Making one takes as long as reading a prompt."""
     return ByT5Tokenizer()

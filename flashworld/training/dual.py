@@ -37,7 +37,7 @@ from flashworld.training.trainer import Plan, Task
 
 WEIGHTS = {
     "latents": 0.5,
-    "first_log_distance": 0.5,
+    "first_log_distance": 1.0,
     "log_distance": 0.5,
     "colour": 2.0,
     "size": 0.1,

@@ -30,6 +30,7 @@ class Pupil(nn.Module):
         self.recon_decoder = networks.recon_decoder
         self.transformer = networks.transformer
         attend_once_to_filling(self.transformer)
+        normalise_in_full(self.transformer)
         self.text_encoder = networks.text_encoder
         width = config.autoencoder.decoder_base_dim * config.autoencoder.dim_mult[0]
         self.colour_out = FrameConv(width, 12, kernel=3)
@@ -53,6 +54,17 @@ class Pupil(nn.Module):
 def computing_short(device: torch.device) -> torch.autocast:
     """Networks compute in bfloat16 on CUDA while this lasts. Pictures, rays and Gaussians are kept out of it."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+def normalise_in_full(transformer: nn.Module) -> None:
+    """Let queries and keys come to their norms in float32: of two number formats, torch has no fused norm."""
+
+    def lengthen(_norm: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(value.float() for value in args)
+
+    for module in transformer.modules():
+        if isinstance(module, nn.RMSNorm):
+            module.register_forward_pre_hook(lengthen)
 
 
 def with_latent_scale(config: ModelConfig, mean: tuple[float, ...], std: tuple[float, ...]) -> ModelConfig:

@@ -42,13 +42,21 @@ def tiny() -> Recipe:
         ),
         lift=LiftStage(
             Plan(
-                samples=400_000, batch=256, rate=1e-3, warm_up=20_000, half_life=20_000, log_every=50, score_every=500
+                samples=2_500_000,
+                batch=512,
+                rate=1e-3,
+                warm_up=100_000,
+                half_life=40_000,
+                log_every=50,
+                score_every=1000,
             ),
             window=1024,
             renew=1,
         ),
         dual=DualStage(
-            Plan(samples=600_000, batch=64, rate=7e-4, warm_up=10_000, half_life=8_000, log_every=50, score_every=1000),
+            Plan(
+                samples=600_000, batch=96, rate=7e-4, warm_up=20_000, half_life=12_000, log_every=50, score_every=1000
+            ),
             window=1024,
             renew=1,
         ),

@@ -4,7 +4,7 @@ The same computation as `flashworld.denoising.loop`, for batches in which every 
 Networks compute short on CUDA; rays and Gaussians stay in float32.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import torch
@@ -42,7 +42,9 @@ class SceneBatch:
         return cls(
             rgb=torch.stack([world.rgb for world in worlds]).to(device).float() / 255,
             distance=torch.stack([world.distance for world in worlds]).to(device).float(),
-            cameras=Cameras.from_vectors(torch.stack([world.cameras.vectors() for world in worlds])).to(device),
+            cameras=Cameras(
+                *(torch.stack([getattr(world.cameras, f.name) for world in worlds]) for f in fields(Cameras))
+            ).to(device),
             captions=[world.caption for world in worlds],
         )
 
@@ -97,13 +99,12 @@ def embed_captions(pupil: Pupil, captions: list[str], device: torch.device) -> F
     return without_filling(embeddings, int(mask.sum(dim=1).max()))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2**16)
 def _tokens(caption: str) -> tuple[Tensor, Tensor]:
-    """Tokens of a caption and their mask; worlds come again and again, and a batch of captions takes 36 ms."""
-    tokens = byte_tokenizer()(
-        PREFIX + caption, padding="max_length", max_length=NUM_TOKENS, truncation=True, return_tensors="pt"
-    )
-    return tokens["input_ids"][0], tokens["attention_mask"][0]
+    """Tokens of a caption, filled with zeros, and their mask; worlds come again and again."""
+    own = byte_tokenizer()(PREFIX + caption, max_length=NUM_TOKENS, truncation=True)["input_ids"]
+    filling = NUM_TOKENS - len(own)
+    return torch.tensor(own + filling * [0]), torch.tensor(len(own) * [1] + filling * [0])
 
 
 @dataclass(frozen=True)
