@@ -129,14 +129,11 @@ def decoding(subject: Subject) -> Result:
 @torch.no_grad()
 def fused(subject: Subject) -> Result:
     """Seconds of a transformer's call and of a warm scene, with fused kernels and without."""
-    model = random_model(subject, fp8_for(subject.device), RESIDENT, suited=False)
-    networks = model.networks
-    for network in (networks.recon_decoder, networks.vae):
-        put_channels_last(network)
+    model = random_model(subject, fp8_for(subject.device), RESIDENT)
     result: Result = {}
     for name in ("plain", "fused"):
         if name == "fused":
-            suit_cuda(networks)
+            suit_cuda(model.networks)
         call = _prediction(subject, model, scenes=1)
         seconds = {"transformer_seconds": seconds_of(call, subject.device, repeats=5)}
         result[name] = seconds | {"transformer_gib": peak_bytes_of(call, subject.device) / GIB} | whole(subject, model)
