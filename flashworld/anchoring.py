@@ -28,8 +28,6 @@ STRETCH = 4.0
 """Pixels at a Gaussian's distance that it reaches at most, on surfaces seen from the side."""
 BEHIND = 1.12
 """Nearer than this many times the given view's surface, another view's Gaussian shows what that view shows better."""
-CONTINUED = 0.0
-"""Share of the picture's nearest border in the colours of what lies beside it."""
 
 
 class AnchoredDecoder:
@@ -65,9 +63,7 @@ def anchored_batch(
 
     The Gaussians of the view `picture.view` become the picture. They keep their distances, unless a constant one is
     given: what anchoring alone is worth. Those of other views turn clear where they would stand before its surface, and
-    opaque elsewhere, where nothing else is to be seen. Beside the picture they take a share of their colours from its
-    border: what a small model says of places that it is not shown is a guess, and so is the border, but a mean of two
-    guesses is better than either.
+    opaque elsewhere, where nothing else is to be seen.
     """
     views = {picture.view for picture in pictures if picture is not None}
     for view in views:
@@ -103,7 +99,7 @@ def _anchored(
         distance = torch.full_like(distance, constant_distance)
     clear = stands_before(scenes.means, camera, BEHIND * distance)
     opacities = OPAQUE * (~clear).to(scenes.opacities)
-    others = replace(scenes, opacities=opacities, harmonics=_continued(scenes, camera, pixels))
+    others = replace(scenes, opacities=opacities)
     cells = _cells(camera, pixels, distance, scenes.harmonics.shape[-2])
     return Gaussians(
         *(
@@ -117,7 +113,8 @@ def _cells(
     camera: Cameras, pixels: Float[Tensor, "b 3 H W"], distance: Float[Tensor, "b h w2"], num_harmonics: int
 ) -> Gaussians:
     """Pictures as Gaussians on surfaces, each a cell of two pixels, one above the other."""
-    origins, directions = cast_rays(camera, *distance.shape[-2:])
+    height, width = distance.shape[-2:]
+    origins, directions = cast_rays(camera, height, width)
     means = origins + distance[..., None] * directions
     pixel = distance / (camera.intrinsics[:, None, None, 0] * pixels.shape[-1])
     # In training, how Gaussians lie follows from where they are, and teaches nothing about it.
@@ -153,16 +150,6 @@ def _to_the_nearer_neighbour(means: Float[Tensor, "b h w2 3"], dim: int) -> Floa
     onwards = torch.cat([steps, steps.narrow(dim, last, 1)], dim=dim)
     back = torch.cat([steps.narrow(dim, 0, 1), steps], dim=dim)
     return torch.where(onwards.norm(dim=-1, keepdim=True) < back.norm(dim=-1, keepdim=True), onwards, back)
-
-
-def _continued(scenes: Gaussians, camera: Cameras, pixels: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b n k 3"]:
-    """Colours of the scenes, those beside what a camera sees drawn to the nearest pixel of its border."""
-    right, down, inside = _projected(scenes.means.detach(), camera)
-    places = torch.stack([2 * right - 1, 2 * down - 1], dim=-1)[:, None]
-    nearest = torch.nn.functional.grid_sample(pixels, places, padding_mode="border", align_corners=False)
-    border = torch.zeros_like(scenes.harmonics)
-    border[:, :, 0] = rearrange(nearest, "b c 1 n -> b n c") / 2 / ZEROTH_HARMONIC
-    return torch.where(inside[..., None, None], scenes.harmonics, scenes.harmonics.lerp(border, CONTINUED))
 
 
 def stands_before(

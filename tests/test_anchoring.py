@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from flashworld.anchoring import OPAQUE, ZEROTH_HARMONIC, AnchoredDecoder, anchored, decoder_for
+from flashworld.anchoring import OPAQUE, AnchoredDecoder, anchored, decoder_for
 from flashworld.cameras import Cameras
 from flashworld.conditioning import PictureAt
 from flashworld.events import Report, ignore
@@ -72,22 +72,6 @@ def test_what_stands_before_the_surface_turns_clear_and_what_is_hidden_or_beside
     means[OWN : OWN + 4] = places
     after = anchored(replace(scene, means=means), cameras(), PictureAt(smooth_picture(), 0))
     torch.testing.assert_close(after.opacities[OWN : OWN + 4], OPAQUE * torch.tensor([0.0, 1.0, 1.0, 1.0]))
-
-
-def test_what_lies_beside_the_picture_is_drawn_to_its_border_and_what_it_hides_is_not():
-    scene = scene_at(2.0)
-    places = torch.tensor([[0.0, 0, -4.0], [-9.0, 0, -1.0], [9.0, 0, -1.0], [0.0, 9, -1.0]])
-    means = scene.means.clone()
-    means[OWN : OWN + 4] = places
-    after = anchored(replace(scene, means=means), cameras(), PictureAt(smooth_picture(), 0))
-    before, found = scene.harmonics[OWN : OWN + 4], after.harmonics[OWN : OWN + 4]
-    assert torch.equal(found[0], before[0])
-    middle = smooth_picture()[:, :, WIDTH // 2 - 1 : WIDTH // 2 + 1].mean(-1)
-    borders = torch.stack([smooth_picture()[:, 16, 0], smooth_picture()[:, 16, -1], middle[:, 0]])
-    shown = 0.5 + ZEROTH_HARMONIC * found[1:, 0]
-    expected = (0.5 + ZEROTH_HARMONIC * before[1:, 0] + borders / 2 + 0.5) / 2
-    torch.testing.assert_close(shown, expected)
-    torch.testing.assert_close(found[1:, 1:], before[1:, 1:] / 2)
 
 
 def test_scenes_without_a_picture_or_of_other_models_are_left_alone():
