@@ -17,6 +17,7 @@ from flashworld.training.recipes import tiny_smoke
 from flashworld.training.run import divided
 
 ROOT = Path(__file__).parents[1]
+AROUND = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 ADDING = """
 import torch
@@ -42,8 +43,7 @@ with company.together(torch.device("cpu")):
 def two(*command: str) -> subprocess.CompletedProcess[str]:
     """Run a script as two processes."""
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    alone = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return ran([*start, *command], 480, cwd=ROOT, env=alone)
+    return ran([*start, *command], 480, cwd=ROOT, env=AROUND)
 
 
 def test_a_process_alone_is_its_own_company():
@@ -79,7 +79,7 @@ def test_two_processes_with_half_a_batch_are_one_with_the_whole(tmp_path: Path):
     assert together.returncode == 0, together.stderr
     assert "2 [0]" in together.stdout
     assert "2 [1]" in together.stdout
-    alone = ran([sys.executable, script, str(tmp_path / "one")], 480, cwd=ROOT)
+    alone = ran([sys.executable, script, str(tmp_path / "one")], 480, cwd=ROOT, env=AROUND)
     assert alone.returncode == 0, alone.stderr
     assert together.stdout.splitlines().count("lift 1") == alone.stdout.splitlines().count("lift 1") == 1
     for stage in ("autoencoder", "lift", "dual", "distil"):

@@ -48,7 +48,7 @@ async function numKeys(page) {
 }
 
 async function until(page, count) {
-  await page.waitForFunction((wanted) => document.querySelectorAll('#strip .key').length === wanted, count);
+  await page.waitForFunction((wanted) => document.querySelectorAll('#strip .key').length === wanted, {}, count);
 }
 
 /** Five key frames: flown by keys, looked around by mouse. */

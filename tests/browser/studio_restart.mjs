@@ -49,7 +49,7 @@ async function begun(page) {
   for (let i = 0; i < 2; i += 1) {
     await page.waitForSelector('#generate:not(:disabled)');
     await page.click('#generate');
-    await page.waitForFunction((count) => studio.state.jobs.get().jobs.length === count, i + 1);
+    await page.waitForFunction((count) => studio.state.jobs.get().jobs.length === count, {}, i + 1);
   }
   await page.waitForFunction(() => studio.state.jobs.get().jobs.at(-1).previews.length > 0, { polling: 50 });
 }

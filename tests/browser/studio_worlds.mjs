@@ -85,17 +85,17 @@ async function windowInWindow(page) {
   await page.waitForFunction(() => studio.state.draft.get().picture !== null);
   seen.reused = await draft(page);
   await page.click(`#history [data-focus="open-${job.pattern}"]`);
-  await page.waitForFunction((id) => studio.state.shown.get().source?.includes(id), job.pattern);
+  await page.waitForFunction((id) => studio.state.shown.get().source?.includes(id), {}, job.pattern);
   for (const frame of job.frames) {
     await scrub(page, frame);
     await bothPictures(page, job.pattern, frame, frame);
   }
   await shot(page, '2-pattern');
   await page.click(`#history [data-focus="open-${job.other}"]`);
-  await page.waitForFunction((id) => studio.state.shown.get().source.includes(id), job.other);
+  await page.waitForFunction((id) => studio.state.shown.get().source.includes(id), {}, job.other);
   await bothPictures(page, job.other, job.frames.at(-1), 'other');
   await page.click(`#history [data-focus="open-${job.pattern}"]`);
-  await page.waitForFunction((id) => studio.state.shown.get().source.includes(id), job.pattern);
+  await page.waitForFunction((id) => studio.state.shown.get().source.includes(id), {}, job.pattern);
 }
 
 function scrub(page, frame) {
@@ -159,24 +159,24 @@ async function naming(page) {
   await page.waitForSelector('#ask[open] input');
   await page.keyboard.type('The second one');
   await page.keyboard.press('Enter');
-  await page.waitForFunction((id) => document.querySelector(`#history [data-job="${id}"] .world-name`).textContent === 'The second one', job.other);
+  await page.waitForFunction((id) => document.querySelector(`#history [data-job="${id}"] .world-name`).textContent === 'The second one', {}, job.other);
   seen.renamed = (await (await fetch(`${job.url}api/jobs/${job.other}`)).json()).name;
 }
 
 /**
- * Three jobs are sent. The first of those that wait is cancelled, and the second moves up. The one at work is stopped, sent
+ * Three jobs are sent that take minutes. The first of those that wait is cancelled, and the second moves up. The one at work is stopped, sent
  * again, stopped again and deleted; the other waits meanwhile.
  */
 async function queue(page) {
   await page.evaluate(() => {
     const { path } = studio.state.draft.get();
-    studio.state.draft.update({ exactSize: true, size: { width: 160, height: 128 } });
+    studio.state.draft.update({ exactSize: true, size: { width: 704, height: 480 } });
     studio.state.changePath({ ...path, frames: 24 });
   });
   for (let i = 0; i < 3; i += 1) {
     await page.waitForSelector('#generate:not(:disabled)');
     await page.click('#generate');
-    await page.waitForFunction((count) => document.querySelectorAll('#queue .job').length === count, i + 1);
+    await page.waitForFunction((count) => document.querySelectorAll('#queue .job').length === count, {}, i + 1);
   }
   await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'));
   await rest(1500);
@@ -191,7 +191,7 @@ async function queue(page) {
   await page.click(`#queue [data-focus="cancel-${running}"]`);
   await state(page, running, 'cancelled');
   await page.click(`#history [data-focus="again-${running}"]`);
-  await page.waitForFunction((id) => ['queued', 'running'].includes(studio.state.jobs.get().jobs.find((one) => one.id === id).state), running);
+  await page.waitForFunction((id) => ['queued', 'running'].includes(studio.state.jobs.get().jobs.find((one) => one.id === id).state), {}, running);
   seen.requeued = true;
   for (const id of [running, waiting]) {
     await page.click(`#queue [data-focus="cancel-${id}"]`);
@@ -200,14 +200,14 @@ async function queue(page) {
     await page.waitForSelector('#ask[open]');
     if (id === running) await shot(page, '6-delete');
     await page.click('#ask .primary');
-    await page.waitForFunction((one) => document.querySelector(`#history [data-job="${one}"]`) === null, id);
+    await page.waitForFunction((one) => document.querySelector(`#history [data-job="${one}"]`) === null, {}, id);
   }
   seen.deleted = (await fetch(`${job.url}api/jobs/${running}`)).status;
 }
 
 function state(page, id, name) {
   const is = (one, wanted) => document.querySelector(`#history [data-job="${one}"].state-${wanted}`) !== null;
-  return page.waitForFunction(is, id, name);
+  return page.waitForFunction(is, {}, id, name);
 }
 
 /** Recorded while it flies. */
