@@ -63,6 +63,18 @@ def pytest_configure(config: pytest.Config) -> None:
         torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give more time to tests that wait for other programs, which themselves are given up before it is over."""
+    for item in items:
+        if item.get_closest_marker("timeout"):
+            continue
+        if item.get_closest_marker("nightly"):
+            item.add_marker(pytest.mark.timeout(3600))
+        elif item.get_closest_marker("slow") or item.get_closest_marker("browser"):
+            kills = int(config.getoption("--kills") or 0) if "kill" in item.name else 0
+            item.add_marker(pytest.mark.timeout(600 + 60 * kills))
+
+
 @pytest.fixture(scope="session")
 def reference() -> Callable[[str], dict]:
     """Recorded numbers by name: `reference("vae")["image"]` is a tensor of `tests/reference/vae.safetensors`."""

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from programs import started
 
 ROOT = Path(__file__).parents[1]
 SMALL = "3x64x96"
-PATIENCE = 600.0
+PATIENCE = 480.0
 """Seconds until a program that says nothing is taken to hang; how fast this machine is decides no test."""
 
 PATH = (ROOT / "examples/simple_trajectory.json").read_text()
@@ -57,7 +58,7 @@ class Space:
 
     def read(self, file: dict[str, Any]) -> bytes:
         """The content of a file that an answer names, as its clients get it."""
-        answer = httpx.get(file["url"])
+        answer = httpx.get(file["url"], timeout=PATIENCE)
         assert answer.status_code == 200, file
         return answer.content
 
@@ -68,7 +69,7 @@ class Space:
     @property
     def alive(self) -> bool:
         """Whether the page still answers."""
-        return self.process.poll() is None and httpx.get(self.url).status_code == 200
+        return self.process.poll() is None and httpx.get(self.url, timeout=PATIENCE).status_code == 200
 
 
 class Guest:
@@ -76,7 +77,7 @@ class Guest:
 
     def __init__(self, space: Space, name: str):
         self.space, self.name = space, name
-        events = httpx.get(f"{space.url}/config").json()["dependencies"]
+        events = httpx.get(f"{space.url}/config", timeout=PATIENCE).json()["dependencies"]
         cancel = next(event for event in events if event["cancels"])
         (self._run,) = cancel["cancels"]
         self._begin = self._run - 1
@@ -132,20 +133,12 @@ def running(*arguments: str, **environment: str) -> Iterator[Space]:
             "OMP_NUM_THREADS": "1",
         }
         with log.open("w") as out:
-            process = subprocess.Popen(
-                [sys.executable, "app_gradio.py", "--port", str(port), *arguments],
-                cwd=ROOT,
-                env=os.environ | settings | environment,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            space = Space(f"http://127.0.0.1:{port}", process, Path(folder), log)
-            _await(space)
-            yield space
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
+            command = [sys.executable, "app_gradio.py", "--port", str(port), *arguments]
+            around = os.environ | settings | environment
+            with started(command, cwd=ROOT, env=around, stdout=out, stderr=subprocess.STDOUT) as process:
+                space = Space(f"http://127.0.0.1:{port}", process, Path(folder), log)
+                _await(space)
+                yield space
 
 
 def _await(space: Space) -> None:

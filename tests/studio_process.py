@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -11,6 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from programs import end, kill
 from studio_setup import until
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +24,17 @@ class Studio:
         with self._log.open("w") as log:
             command = [sys.executable, "app.py", "--port", "0", "--model", "tiny", "--cache-dir", str(folder), *options]
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, env=os.environ)
-        self.address = until(self._printed_address, 120)
+        try:
+            self.address = until(self._printed_address, 240)
+        except BaseException:
+            self.kill()
+            raise
+
+    def __enter__(self) -> "Studio":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def _printed_address(self) -> str | None:
         text = self._log.read_text()
@@ -39,7 +49,7 @@ class Studio:
         data = None if sent is None else json.dumps(sent).encode()
         request = urllib.request.Request(self.address + path, data, headers or {}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=240) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -56,10 +66,8 @@ class Studio:
 
     def kill(self) -> None:
         """End it at once, without a word: kill -9."""
-        self.process.kill()
-        self.process.wait()
+        kill(self.process)
 
     def stop(self) -> int:
         """Ask it to end, as a service manager does; return its exit status."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
+        return end(self.process)

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from programs import ran
 from rendering_scenes import scene as random_scene
 
 from flashworld.apps import cli
@@ -333,10 +333,7 @@ def test_a_fault_is_one_message_and_no_traceback(arguments, made, tmp_path):
 
 
 def test_the_program_itself_ends_in_one_message(tmp_path):
-    ended = subprocess.run(
-        [sys.executable, "-m", "flashworld", "trajectory", "nowhere"],
-        capture_output=True, text=True, cwd=tmp_path, check=False,
-    )  # fmt: skip
+    ended = ran([sys.executable, "-m", "flashworld", "trajectory", "nowhere"], 240, cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("Error: there is no template 'nowhere'")
 
@@ -349,6 +346,6 @@ def test_help_answers_without_loading_torch():
             "except SystemExit: pass\n"
             "assert not {'torch', 'numpy', 'rich', 'pydantic'} & set(sys.modules), 'a heavy import'"
         )
-        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        ended = ran([sys.executable, "-c", code], 240)
         assert ended.returncode == 0, ended.stderr
         assert "Usage" in ended.stdout

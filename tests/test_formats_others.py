@@ -5,12 +5,12 @@ They need node and `npm ci` in tests/node; the marker `external` selects them.
 
 import gzip
 import json
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from programs import ran
 from torch.nn.functional import normalize
 
 from flashworld.formats import load, ply, save, spz
@@ -38,7 +38,7 @@ def random_scene(degree: int, num: int = 500) -> Gaussians:
 
 
 def node(*arguments: str | Path) -> None:
-    result = subprocess.run(["node", *map(str, arguments)], cwd=NODE, capture_output=True, text=True, timeout=60)
+    result = ran(["node", *map(str, arguments)], 240, cwd=NODE)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

@@ -3,12 +3,12 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from programs import ran
 
 from flashworld.apps.gradio import budget, pieces
 from flashworld.apps.gradio.order import Maker
@@ -73,9 +73,7 @@ def test_the_guides_flags_and_port():
 @pytest.mark.parametrize("flags", [["--model", "no/such/folder"], ["--model", "flashworld", "--ckpt", "no-such.ckpt"]])
 def test_weights_that_are_missing_end_the_start_in_one_sentence(tmp_path: Path, flags: list[str]):
     environment = os.environ | {"GRADIO_TEMP_DIR": str(tmp_path / "given"), "TMPDIR": str(tmp_path)}
-    ended = subprocess.run(
-        [sys.executable, ROOT / "app_gradio.py", *flags], capture_output=True, text=True, env=environment
-    )
+    ended = ran([sys.executable, ROOT / "app_gradio.py", *flags], 240, env=environment)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     assert ended.stderr.splitlines()[-1].startswith("app_gradio.py: ")

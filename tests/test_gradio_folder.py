@@ -33,13 +33,13 @@ def test_it_is_new_within_the_one_that_is_named_and_goes_at_the_end(tmp_path: Pa
     folder = told(running)
     assert folder.parent == tmp_path / "named"
     assert (folder / "upload").is_dir()
-    running.communicate("")
+    running.communicate("", timeout=60)
     assert not folder.exists()
     assert folder.parent.exists()
 
 
 def test_the_end_of_a_fork_is_not_the_programs(tmp_path: Path):
-    out, _ = start(tmp_path, FORK).communicate()
+    out, _ = start(tmp_path, FORK).communicate(timeout=60)
     assert out.splitlines()[-1] == "True"
     assert not list(tmp_path.iterdir())
 
@@ -53,7 +53,7 @@ def test_the_next_start_removes_what_a_killed_program_left_and_nothing_else(tmp_
     killed, alive = start(tmp_path, WAIT), start(tmp_path, WAIT)
     left, held = told(killed), told(alive)
     killed.kill()
-    killed.communicate()
+    killed.communicate(timeout=60)
     assert left.is_dir()
     following = start(tmp_path, WAIT)
     told(following)
@@ -61,5 +61,5 @@ def test_the_next_start_removes_what_a_killed_program_left_and_nothing_else(tmp_
     assert held.is_dir()
     assert all((other / "photo.jpg").exists() for other in others)
     for program in (alive, following):
-        program.communicate("")
+        program.communicate("", timeout=60)
     assert sorted(tmp_path.iterdir()) == sorted(others)

@@ -5,13 +5,13 @@ import os
 import pkgutil
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
 import click
 import pytest
 import yaml
+from programs import ran
 
 import flashworld
 from flashworld.apps import cli
@@ -37,8 +37,8 @@ python_version: 3.10.13
 
 
 def tracked_files() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-    return [ROOT / name for name in listed.decode().split("\0") if name]
+    listed = ran(["git", "ls-files", "-z"], 60, cwd=ROOT).stdout
+    return [ROOT / name for name in listed.split("\0") if name]
 
 
 def shell_lines(document: Path) -> list[str]:
@@ -136,8 +136,8 @@ def test_importing_the_package_and_asking_for_help_load_no_torch():
         "print(sorted({'torch', 'numba', 'diffusers', 'transformers'} & set(sys.modules)))"
     )
     # A fresh interpreter: this one has torch already.
-    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[]"
+    ended = ran([sys.executable, "-c", script], 240, cwd=ROOT)
+    assert ended.stdout.strip() == "[]", ended.stderr
 
 
 def test_every_public_name_is_there_and_documented():
@@ -185,9 +185,16 @@ def line_count(path: Path) -> int:
 @pytest.mark.parametrize("script", ["tools/install", ".ci/run"])
 def test_scripts_are_executable_and_parse(script: str):
     assert os.access(ROOT / script, os.X_OK)
-    subprocess.run(["bash", "-n", script], cwd=ROOT, check=True)
+    assert ran(["bash", "-n", script], 60, cwd=ROOT).returncode == 0
 
 
 def test_the_set_up_asks_for_the_torch_that_the_readme_pins():
     pinned = set(re.findall(r"torch==([\d.]+\d)", (ROOT / "README.md").read_text()))
     assert pinned == set(re.findall(r"^torch=(\S+)", (ROOT / "tools/install").read_text(), flags=re.MULTILINE))
+
+
+def test_tests_start_programs_only_where_their_end_is_certain():
+    """`programs.py` kills what stands still, with all that it has started: a server left behind once held up the CI."""
+    for test in (ROOT / "tests").rglob("*.py"):
+        text = test.read_text()
+        assert test.name in ("programs.py", "test_house.py") or "subprocess.run(" not in text, test

@@ -3,11 +3,11 @@
 import ast
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from programs import ran
 
 import flashworld
 
@@ -35,9 +35,8 @@ print(elapsed, sum(sum(kernel.stats.cache_hits.values()) for kernel in kernels),
 def run(root: Path, **environment: str) -> tuple[float, int, int]:
     """Seconds of a first call in a new process, cache hits, number of kernels."""
     variables = {**os.environ, "PYTHONPATH": str(root), **environment}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], env=variables, cwd=root, capture_output=True, text=True, check=True
-    )
+    done = ran([sys.executable, "-c", SCRIPT], 240, env=variables, cwd=root)
+    assert done.returncode == 0, done.stderr
     elapsed, hits, num_kernels = done.stdout.split()
     return float(elapsed), int(hits), int(num_kernels)
 

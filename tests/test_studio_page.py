@@ -7,12 +7,12 @@ import base64
 import json
 import math
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from programs import ran
 
 from flashworld.cameras import from_fit, resample
 from flashworld.cameras.easing import EASINGS
@@ -30,7 +30,7 @@ CALL = Path(__file__).parent / "node/call.mjs"
 def call(module: str, *calls: list[Any]) -> list[Any]:
     """What the functions of a module of the page give; a call is its name and arguments."""
     command = ["node", str(CALL), str(PAGE / module)]
-    result = subprocess.run(command, input=json.dumps(calls), capture_output=True, text=True, timeout=60)
+    result = ran(command, 240, input=json.dumps(calls))
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
@@ -39,7 +39,7 @@ def run(script: str) -> Any:
     """What a script prints as JSON; it may import the page's modules by their path within the page."""
     script = script.replace("'./", f"'{PAGE.as_uri()}/")
     command = ["node", "--input-type=module", "-e", script]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = ran(command, 240)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 

@@ -6,12 +6,12 @@ import random
 import re
 import socket
 import sqlite3
-import subprocess
 import sys
 import time
 import urllib.request
 
 import pytest
+from programs import ran
 from studio_process import ROOT, Studio
 from studio_setup import body, until
 
@@ -53,25 +53,24 @@ def survive_kills(folder, times: int, longest: float, seed: int) -> int:
     completed: dict[str, float] = {}
     interrupted = 0
     for _ in range(times):
-        studio = Studio(folder)
+        with Studio(folder) as studio:  # its end is the kill
+            states = check_nothing_is_lost(studio, folder, ids)
+            for job_id in (job_id for job_id, state in states.items() if state == "interrupted"):
+                interrupted += 1
+                assert studio.json("POST", f"/api/jobs/{job_id}/requeue")["state"] == "queued"
+            for job_id, finished_at in completed.items():
+                job = studio.json("GET", f"/api/jobs/{job_id}")
+                assert (job["state"], job["finished_at"]) == ("completed", finished_at), "completed once, never again"
+            ids += [studio.json("POST", "/api/jobs", body())["id"] for _ in range(2)]
+            time.sleep(source.uniform(0, longest))
+            done = [studio.json("GET", f"/api/jobs/{job_id}") for job_id in ids]
+            completed |= {job["id"]: job["finished_at"] for job in done if job["state"] == "completed"}
+    with Studio(folder) as studio:
         states = check_nothing_is_lost(studio, folder, ids)
         for job_id in (job_id for job_id, state in states.items() if state == "interrupted"):
-            interrupted += 1
-            assert studio.json("POST", f"/api/jobs/{job_id}/requeue")["state"] == "queued"
-        for job_id, finished_at in completed.items():
-            job = studio.json("GET", f"/api/jobs/{job_id}")
-            assert (job["state"], job["finished_at"]) == ("completed", finished_at), "completed once, and never again"
-        ids += [studio.json("POST", "/api/jobs", body())["id"] for _ in range(2)]
-        time.sleep(source.uniform(0, longest))
-        done = [studio.json("GET", f"/api/jobs/{job_id}") for job_id in ids]
-        completed |= {job["id"]: job["finished_at"] for job in done if job["state"] == "completed"}
-        studio.kill()
-    studio = Studio(folder)
-    states = check_nothing_is_lost(studio, folder, ids)
-    for job_id in (job_id for job_id, state in states.items() if state == "interrupted"):
-        studio.json("POST", f"/api/jobs/{job_id}/requeue")
-    until(lambda: set(check_nothing_is_lost(studio, folder, ids).values()) == {"completed"}, 300)
-    assert studio.stop() == 0
+            studio.json("POST", f"/api/jobs/{job_id}/requeue")
+        until(lambda: set(check_nothing_is_lost(studio, folder, ids).values()) == {"completed"}, 300)
+        assert studio.stop() == 0
     return interrupted
 
 
@@ -84,10 +83,10 @@ def test_kill_at_random_moments_loses_nothing(folder, request):
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory):
     """One that is asked to end when all tests are done, and does so in order."""
-    running = Studio(tmp_path_factory.mktemp("studio") / "data")
-    yield running
-    assert running.stop() == 0
-    assert "Traceback" not in running.log()
+    with Studio(tmp_path_factory.mktemp("studio") / "data") as running:
+        yield running
+        assert running.stop() == 0
+        assert "Traceback" not in running.log()
 
 
 def test_events_tell_of_a_job_from_the_queue_to_its_end(studio):
@@ -148,11 +147,11 @@ def test_bytes_that_are_no_request_of_ours(studio, sent):
 
 
 def test_help_is_there_at_once_and_names_every_flag():
-    ran = subprocess.run([sys.executable, "app.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    told = ran([sys.executable, "app.py", "--help"], 240, cwd=ROOT).stdout
     flags = "host port model ckpt gpu max-concurrent cache-dir offload-t5 offload-vae offload-transformer-during-vae"
     for flag in flags.split():
-        assert f"--{flag}" in ran.stdout
-        assert f"--{flag.replace('-', '_')}" in ran.stdout
+        assert f"--{flag}" in told
+        assert f"--{flag.replace('-', '_')}" in told
 
 
 @pytest.mark.parametrize(
@@ -169,7 +168,7 @@ def test_help_is_there_at_once_and_names_every_flag():
 )
 def test_faults_of_the_command_line_are_told_in_words(tmp_path, options, words):
     command = [sys.executable, "app.py", "--port", "0", "--cache_dir", str(tmp_path), *options]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ran.returncode != 0
-    assert words in ran.stderr
-    assert "Traceback" not in ran.stderr
+    ended = ran(command, 240, cwd=ROOT)
+    assert ended.returncode != 0
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr

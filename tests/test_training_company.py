@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from programs import ran
 from safetensors.torch import load_file
 from torch import nn
 
@@ -16,6 +17,7 @@ from flashworld.training.recipes import tiny_smoke
 from flashworld.training.run import divided
 
 ROOT = Path(__file__).parents[1]
+AROUND = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 ADDING = """
 import torch
@@ -41,15 +43,7 @@ with company.together(torch.device("cpu")):
 def two(*command: str) -> subprocess.CompletedProcess[str]:
     """Run a script as two processes."""
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    return subprocess.run(
-        [*start, *command],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
+    return ran([*start, *command], 480, cwd=ROOT, env=AROUND)
 
 
 def test_a_process_alone_is_its_own_company():
@@ -73,8 +67,8 @@ def test_steps_are_divided_among_as_many_as_there_are():
 @pytest.mark.slow
 def test_two_processes_add_their_gradients(tmp_path: Path):
     (tmp_path / "adding.py").write_text(ADDING)
-    ran = two(str(tmp_path / "adding.py"))
-    assert ran.returncode == 0, ran.stderr
+    ended = two(str(tmp_path / "adding.py"))
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.slow
@@ -85,9 +79,7 @@ def test_two_processes_with_half_a_batch_are_one_with_the_whole(tmp_path: Path):
     assert together.returncode == 0, together.stderr
     assert "2 [0]" in together.stdout
     assert "2 [1]" in together.stdout
-    alone = subprocess.run(
-        [sys.executable, script, str(tmp_path / "one")], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    alone = ran([sys.executable, script, str(tmp_path / "one")], 480, cwd=ROOT, env=AROUND)
     assert alone.returncode == 0, alone.stderr
     assert together.stdout.splitlines().count("lift 1") == alone.stdout.splitlines().count("lift 1") == 1
     for stage in ("autoencoder", "lift", "dual", "distil"):

@@ -1,9 +1,9 @@
 """Networks in training can be compiled block by block, whole, and learn the same."""
 
-import subprocess
 import sys
 
 import pytest
+from programs import ran
 
 # In a process of its own: the checks of shapes that tests add to every function cannot be traced.
 PROGRAM = """
@@ -38,5 +38,5 @@ for one, other in zip(plain, compiled):
 @pytest.mark.slow
 def test_blocks_are_compiled_without_a_break_and_have_the_same_gradients():
     """Tracing is what can fail here; what a GPU makes of it needs one."""
-    ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=900, check=False)
-    assert ran.returncode == 0, ran.stderr[-2000:]
+    ended = ran([sys.executable, "-c", PROGRAM], 480)
+    assert ended.returncode == 0, ended.stderr[-2000:]

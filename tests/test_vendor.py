@@ -2,10 +2,10 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
+from programs import ran
 
 ROOT = Path(__file__).parents[1]
 VENDOR = ROOT / "tools/vendor"
@@ -15,7 +15,7 @@ WEB = ROOT / "flashworld/apps/web"
 @pytest.mark.external
 def test_the_vendor_file_is_what_its_build_makes():
     assert (VENDOR / "node_modules").is_dir(), "Run `npm ci --ignore-scripts` in tools/vendor first."
-    result = subprocess.run(["node", "build.mjs", "--check"], cwd=VENDOR, capture_output=True, text=True)
+    result = ran(["node", "build.mjs", "--check"], 240, cwd=VENDOR)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

@@ -2,12 +2,15 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from programs import ran
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+PATIENCE = 480.0
+"""Seconds until a visit is taken to stand still; how fast this machine is decides no test."""
 
 
 def chromium() -> str:
@@ -25,6 +28,6 @@ def browse(script: str, folder: Path, **job: Any) -> Any:
     assert (ROOT / "tests/node/node_modules").is_dir(), "Run `npm ci --ignore-scripts` in tests/node first."
     (folder / "job.json").write_text(json.dumps(job))
     command = ["node", HERE / script, chromium(), folder]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=420)
+    result = ran(command, PATIENCE)
     assert result.returncode == 0, result.stdout + result.stderr
     return json.loads(result.stdout.splitlines()[-1])

@@ -4,7 +4,6 @@
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 import puppeteer from '../node/node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js';
 
@@ -13,6 +12,8 @@ const [executablePath, given] = process.argv.slice(2);
 export const folder = given;
 /** What the test asks for. */
 export const job = JSON.parse(readFileSync(join(folder, 'job.json'), 'utf8'));
+/** Milliseconds until a page that says nothing is taken to stand still; how fast this machine is decides no test. */
+const PATIENCE = 240_000;
 export const WEB = join(import.meta.dirname, '../../flashworld/apps/web');
 
 const TYPES = {
@@ -52,30 +53,34 @@ export async function serve(folders, headers = {}) {
  * @param {string[]} switches more of Chromium's
  */
 export async function withBrowser(work, switches = []) {
-  const userDataDir = mkdtempSync(join(tmpdir(), 'chromium-'));
-  const browser = await puppeteer.launch({ executablePath, userDataDir, args: [...SWITCHES, ...switches] });
+  const userDataDir = mkdtempSync(join(folder, 'chromium-'));
+  // At the other end of a pipe chromium ends with this program, even where this one is killed.
+  const options = { executablePath, userDataDir, pipe: true, timeout: PATIENCE, protocolTimeout: PATIENCE };
+  const browser = await puppeteer.launch({ ...options, args: [...SWITCHES, ...switches] });
   try {
     await work(browser);
   } finally {
     await browser.close();
-    rmSync(userDataDir, { recursive: true, force: true });
+    rmSync(userDataDir, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 
 /** A page that tells its troubles on stderr. */
 export async function pageOf(browser, viewport = { width: 640, height: 480 }) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE);
   await page.setViewport(viewport);
   page.on('console', (message) => console.error(message.text()));
   page.on('pageerror', (error) => console.error(error.stack ?? String(error)));
   return page;
 }
 
-/** Does parts of a visit one after another, and tells how many seconds each took. */
+/** Does parts of a visit one after another, and tells how many seconds each took; on stderr, which is at work. */
 export async function inTurn(page, ...parts) {
   const seconds = {};
   for (const part of parts) {
     const begun = Date.now();
+    console.error(`-- ${part.name}`);
     await part(page);
     seconds[part.name] = (Date.now() - begun) / 1000;
   }

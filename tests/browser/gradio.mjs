@@ -7,19 +7,21 @@
 // Pictures of the page go to `folder`: empty.png, filled.png, result.png (whole page), view.png (the 3D view's canvas).
 
 import { mkdtempSync, rmSync, writeFileSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import puppeteer from '../node/node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js';
 
 /** Milliseconds until a page that says nothing is taken to hang; how fast this machine is decides no test. */
-const PATIENCE = 600_000;
+const PATIENCE = 420_000;
 
 const [chromium, visitFile] = process.argv.slice(2);
 const visit = JSON.parse(readFileSync(visitFile, 'utf8'));
-const profile = mkdtempSync(join(tmpdir(), 'space-'));
+const profile = mkdtempSync(join(visit.folder, 'chromium-'));
 const browser = await puppeteer.launch({
   executablePath: chromium,
   userDataDir: profile,
+  // At the other end of a pipe chromium ends with this program, even where this one is killed.
+  pipe: true,
+  timeout: PATIENCE,
   protocolTimeout: PATIENCE,
   args: [
     '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--disable-quic', '--no-first-run',
@@ -51,7 +53,7 @@ try {
   throw error;
 } finally {
   await browser.close();
-  rmSync(profile, { recursive: true, force: true });
+  rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
 }
 
 async function fill(page) {

@@ -8,7 +8,7 @@ const server = await serve({ '/page/': import.meta.dirname, '/web/': WEB, '/file
 await withBrowser(async (browser) => {
   const page = await pageOf(browser, { width: 500, height: 400 });
   const told = {};
-  for (const [name, tell] of Object.entries({ mouse, keys, touch, flights, growth, haste, errors, links })) {
+  for (const [name, tell] of Object.entries({ mouse, keys, touch, gamepad, flights, growth, haste, errors, links })) {
     await page.goto(`${server.origin}/page/blank.html`);
     await page.evaluate(prepare);
     told[name] = await tell(page);
@@ -131,6 +131,20 @@ async function touch(page) {
   return { orbited, pinched };
 }
 
+/** The left stick ahead, then the right one to the right. */
+function gamepad(page) {
+  return page.evaluate(async () => {
+    const held = async (...axes) => {
+      navigator.getGamepads = () => [{ connected: true, axes, buttons: [] }];
+      await frames(12);
+      navigator.getGamepads = () => [];
+      return rest();
+    };
+    view.controls.mode = 'fly';
+    return { moved: await held(0, -1, 0, 0), turned: await held(0, 0, 1, 0) };
+  });
+}
+
 function flights(page) {
   return page.evaluate(async () => {
     const goal = { position: [1, 2, 3], quaternion: [Math.SQRT1_2, 0, Math.SQRT1_2, 0], fovY: 0.7 };
@@ -220,8 +234,16 @@ async function links(page) {
     const free = [view.pose(), other.pose()];
     let lost = false;
     other.onLost(() => (lost = true));
+    const unheard = [];
+    addEventListener('unhandledrejection', ({ reason }) => unheard.push(String(reason)));
+    const sorter = Object.assign(other.scene.children[0], { readPause: 100 });
+    while (!sorter.sorting) {
+      other.setPose({ position: [Math.random(), 0, 0] });
+      await other.screenshot();
+    }
     other.dispose();
+    while (sorter.sorting) await new Promise((resolve) => setTimeout(resolve, 20));
     await new Promise((resolve) => setTimeout(resolve, 300));
-    return { followed, led, free, lost, canvases: document.querySelectorAll('canvas').length };
+    return { followed, led, free, lost, unheard, canvases: document.querySelectorAll('canvas').length };
   });
 }

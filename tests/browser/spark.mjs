@@ -12,7 +12,7 @@ const server = await serve({ '/page/': import.meta.dirname, '/web/': WEB, '/file
 await withBrowser(async (browser) => {
   const page = await pageOf(browser);
   await page.goto(`${server.origin}/page/page.html`);
-  await page.waitForFunction('window.ready === true', { timeout: 60000 });
+  await page.waitForFunction('window.ready === true');
   for (const view of job.views) {
     const picture = await page.evaluate((shown) => window.show(shown), { ...view, url: `/files/${view.scene}` });
     writeFileSync(join(folder, view.picture), Buffer.from(picture.split(',')[1], 'base64'));

@@ -25,12 +25,12 @@ answer(seen);
 
 async function open(page) {
   await page.goto(job.url);
-  await page.waitForSelector('html[data-state="ready"]', { timeout: 90_000 });
+  await page.waitForSelector('html[data-state="ready"]');
   await page.waitForFunction(() => studio.state.machine.get() && studio.state.templates.get().length > 0);
 }
 
 async function shot(page, name) {
-  await page.waitForFunction(() => document.querySelector('#inset').ariaBusy !== 'true', { timeout: 60_000 });
+  await page.waitForFunction(() => document.querySelector('#inset').ariaBusy !== 'true');
   await rest(300);
   await page.screenshot({ path: join(folder, `${name}.png`) });
 }
@@ -48,7 +48,7 @@ async function numKeys(page) {
 }
 
 async function until(page, count) {
-  await page.waitForFunction((wanted) => document.querySelectorAll('#strip .key').length === wanted, { timeout: 90_000 }, count);
+  await page.waitForFunction((wanted) => document.querySelectorAll('#strip .key').length === wanted, {}, count);
 }
 
 /** Five key frames: flown by keys, looked around by mouse. */
@@ -177,12 +177,12 @@ async function generate(page) {
     });
   });
   await page.click('#generate');
-  await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'), { timeout: 60_000, polling: 50 });
+  await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'), { polling: 50 });
   for (let count = 1; count <= 4; count += 1) {
-    await page.waitForFunction((wanted) => window.sights.length >= wanted, { timeout: 120_000, polling: 50 }, count);
+    await page.waitForFunction((wanted) => window.sights.length >= wanted, { polling: 50 }, count);
     await page.screenshot({ path: join(folder, `4-growing-${count}.png`) });
   }
-  await page.waitForFunction(() => window.sights.at(-1).shows === 'world', { timeout: 150_000 });
+  await page.waitForFunction(() => window.sights.at(-1).shows === 'world');
   seen.sights = await page.evaluate(() => window.sights);
   for (const sight of seen.sights) {
     writeFileSync(join(folder, `seen-${sight.shows}.png`), Buffer.from(sight.picture.split(',')[1], 'base64'));
@@ -243,14 +243,14 @@ async function reload(page) {
   const before = await page.evaluate(() => JSON.stringify(studio.state.draft.get().path));
   await rest(600);
   const begun = Date.now();
-  await page.reload({ waitUntil: 'domcontentloaded', timeout: 90_000 });
-  await page.waitForSelector('html[data-state="ready"]', { timeout: 60_000 });
+  await page.reload({ waitUntil: 'domcontentloaded' });
+  await page.waitForSelector('html[data-state="ready"]');
   seen.reloadSeconds = (Date.now() - begun) / 1000;
   await page.waitForSelector('#history .world img');
   seen.draftKept = (await page.evaluate(() => JSON.stringify(studio.state.draft.get().path))) === before;
   seen.pictureKept = await page.evaluate(() => studio.state.draft.get().picture !== null);
   await page.click('#history .world .thumb');
-  await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 60_000 });
+  await page.waitForFunction(() => studio.state.shown.get().kind === 'world');
   seen.found = true;
 }
 
@@ -262,9 +262,9 @@ async function phone(page) {
   await page.waitForSelector('#history .world img');
   await shot(page, '12-phone-worlds');
   await page.click('#history .world .thumb');
-  await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 60_000 });
+  await page.waitForFunction(() => studio.state.shown.get().kind === 'world');
   await page.click('.tabs [data-tab="view"]');
-  await page.waitForFunction(() => document.querySelector('#inset').ariaBusy === 'false', { timeout: 60_000 });
+  await page.waitForFunction(() => document.querySelector('#inset').ariaBusy === 'false');
   await shot(page, '11-phone');
   await page.click('.tabs [data-tab="make"]');
   await shot(page, '13-phone-make');

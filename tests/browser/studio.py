@@ -9,28 +9,32 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from browsing import ROOT
+from programs import started
+from studio_setup import until
 
 
 def command(folder: Path, port: int = 0) -> list[str]:
     """What starts it, from the root of the repository."""
-    studio = ["app.py", "--model", "tiny", "--port", str(port), "--cache-dir", str(folder)]
-    return ["nice", "-n", "19", sys.executable, *studio]
+    return [sys.executable, "app.py", "--model", "tiny", "--port", str(port), "--cache-dir", str(folder)]
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """Where a studio that keeps its jobs in `folder` listens, for the time of a block.
 
-    It works with one thread and stands back: the browser draws in software, and keeps up with what is made only if
-    there is a processor left for it.
+    It works with one thread: the browser beside it draws in software, and needs a processor too.
     """
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command(folder), cwd=ROOT, env=alone, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        said = ""
-        while not (found := re.search(r"http://\S+", said)):
-            line = server.stdout.readline()
-            assert line, f"The studio did not start: {said}"
-            said += line
-        yield found.group().rstrip("/") + "/"
-        server.terminate()
+    log = folder.with_name(folder.name + ".log")
+    with (
+        log.open("w") as out,
+        started(command(folder), cwd=ROOT, env=alone, stdout=out, stderr=subprocess.STDOUT) as server,
+    ):
+        yield until(lambda: _address(server, log), 240)
+
+
+def _address(server: subprocess.Popen, log: Path) -> str | None:
+    text = log.read_text()
+    assert server.poll() is None, f"The studio did not start: {text}"
+    found = re.search(r"open at (http://\S+?/)\s", text)
+    return found and found[1]

@@ -17,7 +17,7 @@ await withBrowser(async (browser) => {
   await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }]);
   page.on('pageerror', (error) => errors.push(String(error)));
   await page.goto(job.url);
-  await page.waitForSelector('html[data-state="ready"]', { timeout: 60_000 });
+  await page.waitForSelector('html[data-state="ready"]');
   await page.waitForFunction(() => studio.state.machine.get() && studio.state.templates.get().length > 0);
   await page.evaluate(() => studio.state.draft.update({ size: { width: 160, height: 96 } }));
   await barriers(page, 'dark, empty');
@@ -43,8 +43,8 @@ await withBrowser(async (browser) => {
   await page.keyboard.down('Control');
   await page.keyboard.press('Enter');
   await page.keyboard.up('Control');
-  await page.waitForFunction(() => studio.state.jobs.get().jobs.some((one) => one.state === 'completed' && one.text_prompt.includes('lighthouse')), { timeout: 120_000 });
-  await page.waitForFunction(() => studio.state.shown.get().kind === 'world', { timeout: 90_000 });
+  await page.waitForFunction(() => studio.state.jobs.get().jobs.some((one) => one.state === 'completed' && one.text_prompt.includes('lighthouse')));
+  await page.waitForFunction(() => studio.state.shown.get().kind === 'world');
   seen.finished = true;
   await tabTo(page, '#history .thumb');
   await page.keyboard.press('Enter');

@@ -17,7 +17,7 @@ try {
     const page = await pageOf(browser, { width: 1280, height: 800, deviceScaleFactor: 0.5 });
     page.on('pageerror', (error) => errors.push(String(error)));
     await page.goto(url);
-    await page.waitForSelector('html[data-state="ready"]', { timeout: 90_000 });
+    await page.waitForSelector('html[data-state="ready"]');
     await begun(page);
     await killed(page);
     server = await started();
@@ -49,26 +49,26 @@ async function begun(page) {
   for (let i = 0; i < 2; i += 1) {
     await page.waitForSelector('#generate:not(:disabled)');
     await page.click('#generate');
-    await page.waitForFunction((count) => studio.state.jobs.get().jobs.length === count, { timeout: 60_000 }, i + 1);
+    await page.waitForFunction((count) => studio.state.jobs.get().jobs.length === count, {}, i + 1);
   }
-  await page.waitForFunction(() => studio.state.jobs.get().jobs.at(-1).previews.length > 0, { timeout: 120_000, polling: 50 });
+  await page.waitForFunction(() => studio.state.jobs.get().jobs.at(-1).previews.length > 0, { polling: 50 });
 }
 
 async function killed(page) {
   server.kill('SIGKILL');
   await once(server, 'exit');
-  await page.waitForFunction(() => document.querySelector('#connection').textContent !== '', { timeout: 60_000 });
+  await page.waitForFunction(() => document.querySelector('#connection').textContent !== '');
   seen.lost = await page.$eval('#connection', (element) => element.textContent);
   await page.screenshot({ path: join(folder, 'lost.png') });
 }
 
 /** The one that ran is made again with one click, the one that waited without any. */
 async function recovered(page) {
-  await page.waitForFunction(() => document.querySelector('#connection').textContent === '', { timeout: 60_000 });
-  await page.waitForSelector('#history .state-interrupted button[data-focus^="again-"]', { timeout: 60_000 });
+  await page.waitForFunction(() => document.querySelector('#connection').textContent === '');
+  await page.waitForSelector('#history .state-interrupted button[data-focus^="again-"]');
   seen.told = await page.$eval('#stage-fault', (element) => element.textContent);
   await page.screenshot({ path: join(folder, 'back.png') });
   await page.click('#history .state-interrupted button[data-focus^="again-"]');
   const done = () => document.querySelectorAll('#history .state-completed img').length === 2;
-  seen.completed = await page.waitForFunction(done, { timeout: 180_000 }).then(() => true);
+  seen.completed = await page.waitForFunction(done).then(() => true);
 }

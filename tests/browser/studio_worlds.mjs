@@ -17,15 +17,15 @@ await withBrowser(async (browser) => {
   await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder, eventsEnabled: true });
   seen.seconds = await inTurn(page, machine, requests, windowInWindow, wipe, compare, naming, queue, recording, timeline, paste, warnings);
   await page.close();
-  await withoutStreams(await browser.newPage());
+  await withoutStreams(await pageOf(browser, { width: 1280, height: 800, deviceScaleFactor: 0.5 }));
 });
 answer(seen);
 
 async function open(page) {
   page.on('pageerror', (error) => errors.push(String(error)));
   await page.goto(job.url);
-  await page.waitForSelector('html[data-state="ready"]', { timeout: 60_000 });
-  await page.waitForFunction(() => studio.state.machine.get() && studio.state.jobs.get().loaded, { timeout: 90_000 });
+  await page.waitForSelector('html[data-state="ready"]');
+  await page.waitForFunction(() => studio.state.machine.get() && studio.state.jobs.get().loaded);
   return page;
 }
 
@@ -67,7 +67,7 @@ async function machine(page) {
 /** Opened from a file, saved as one, and its path as nerfstudio's, which is opened again. */
 async function requests(page) {
   await (await page.$('#import-file')).uploadFile(join(folder, job.request));
-  await page.waitForFunction(() => studio.state.draft.get().picture !== null, { timeout: 90_000 });
+  await page.waitForFunction(() => studio.state.draft.get().picture !== null);
   seen.opened = await draft(page);
   await page.select('#export', 'request');
   seen.exported = JSON.parse(await saved('request.json'));
@@ -75,27 +75,27 @@ async function requests(page) {
   await saved('transforms.json');
   await page.click('#new-draft');
   await (await page.$('#import-file')).uploadFile(join(folder, 'transforms.json'));
-  await page.waitForFunction(() => studio.state.draft.get().path.keys.length > 0, { timeout: 90_000 });
+  await page.waitForFunction(() => studio.state.draft.get().path.keys.length > 0);
   seen.path = (await draft(page)).path;
 }
 
 /** A finished world as a start: its cameras in the window, and the server's pictures of the same frames. */
 async function windowInWindow(page) {
   await page.$eval(`#history [data-focus="reuse-${job.pattern}"]`, (button) => button.click());
-  await page.waitForFunction(() => studio.state.draft.get().picture !== null, { timeout: 90_000 });
+  await page.waitForFunction(() => studio.state.draft.get().picture !== null);
   seen.reused = await draft(page);
   await page.click(`#history [data-focus="open-${job.pattern}"]`);
-  await page.waitForFunction((id) => studio.state.shown.get().source?.includes(id), { timeout: 60_000 }, job.pattern);
+  await page.waitForFunction((id) => studio.state.shown.get().source?.includes(id), {}, job.pattern);
   for (const frame of job.frames) {
     await scrub(page, frame);
     await bothPictures(page, job.pattern, frame, frame);
   }
   await shot(page, '2-pattern');
   await page.click(`#history [data-focus="open-${job.other}"]`);
-  await page.waitForFunction((id) => studio.state.shown.get().source.includes(id), { timeout: 60_000 }, job.other);
+  await page.waitForFunction((id) => studio.state.shown.get().source.includes(id), {}, job.other);
   await bothPictures(page, job.other, job.frames.at(-1), 'other');
   await page.click(`#history [data-focus="open-${job.pattern}"]`);
-  await page.waitForFunction((id) => studio.state.shown.get().source.includes(id), { timeout: 60_000 }, job.pattern);
+  await page.waitForFunction((id) => studio.state.shown.get().source.includes(id), {}, job.pattern);
 }
 
 function scrub(page, frame) {
@@ -114,7 +114,7 @@ async function bothPictures(page, world, frame, name) {
 
 /** What the window shows once it is drawn. */
 async function settled(page) {
-  await page.waitForFunction(() => document.querySelector('#inset').ariaBusy === 'false', { timeout: 60_000 });
+  await page.waitForFunction(() => document.querySelector('#inset').ariaBusy === 'false');
   const url = await page.$eval('#inset-canvas', (canvas) => canvas.toDataURL('image/png'));
   return Buffer.from(url.split(',')[1], 'base64');
 }
@@ -159,26 +159,26 @@ async function naming(page) {
   await page.waitForSelector('#ask[open] input');
   await page.keyboard.type('The second one');
   await page.keyboard.press('Enter');
-  await page.waitForFunction((id) => document.querySelector(`#history [data-job="${id}"] .world-name`).textContent === 'The second one', { timeout: 90_000 }, job.other);
+  await page.waitForFunction((id) => document.querySelector(`#history [data-job="${id}"] .world-name`).textContent === 'The second one', {}, job.other);
   seen.renamed = (await (await fetch(`${job.url}api/jobs/${job.other}`)).json()).name;
 }
 
 /**
- * Three jobs are sent. The first of those that wait is cancelled, and the second moves up. The one at work is stopped, sent
+ * Three jobs are sent that take minutes. The first of those that wait is cancelled, and the second moves up. The one at work is stopped, sent
  * again, stopped again and deleted; the other waits meanwhile.
  */
 async function queue(page) {
   await page.evaluate(() => {
     const { path } = studio.state.draft.get();
-    studio.state.draft.update({ exactSize: true, size: { width: 160, height: 128 } });
+    studio.state.draft.update({ exactSize: true, size: { width: 704, height: 480 } });
     studio.state.changePath({ ...path, frames: 24 });
   });
   for (let i = 0; i < 3; i += 1) {
     await page.waitForSelector('#generate:not(:disabled)');
     await page.click('#generate');
-    await page.waitForFunction((count) => document.querySelectorAll('#queue .job').length === count, { timeout: 90_000 }, i + 1);
+    await page.waitForFunction((count) => document.querySelectorAll('#queue .job').length === count, {}, i + 1);
   }
-  await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'), { timeout: 90_000 });
+  await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'));
   await rest(1500);
   await shot(page, '5-queue');
   seen.queue = await page.$$eval('#queue .job', (jobs) => jobs.map((one) => one.textContent));
@@ -187,11 +187,11 @@ async function queue(page) {
   await page.click(`#queue [data-focus="cancel-${first}"]`);
   await state(page, first, 'cancelled');
   const isNext = () => document.querySelector('#queue .job:last-child .job-now').textContent.includes('number 1');
-  seen.movedUp = await page.waitForFunction(isNext, { timeout: 10_000 }).then(() => true, () => false);
+  seen.movedUp = await page.waitForFunction(isNext).then(() => true, () => false);
   await page.click(`#queue [data-focus="cancel-${running}"]`);
   await state(page, running, 'cancelled');
   await page.click(`#history [data-focus="again-${running}"]`);
-  await page.waitForFunction((id) => ['queued', 'running'].includes(studio.state.jobs.get().jobs.find((one) => one.id === id).state), { timeout: 90_000 }, running);
+  await page.waitForFunction((id) => ['queued', 'running'].includes(studio.state.jobs.get().jobs.find((one) => one.id === id).state), {}, running);
   seen.requeued = true;
   for (const id of [running, waiting]) {
     await page.click(`#queue [data-focus="cancel-${id}"]`);
@@ -200,14 +200,14 @@ async function queue(page) {
     await page.waitForSelector('#ask[open]');
     if (id === running) await shot(page, '6-delete');
     await page.click('#ask .primary');
-    await page.waitForFunction((one) => document.querySelector(`#history [data-job="${one}"]`) === null, { timeout: 90_000 }, id);
+    await page.waitForFunction((one) => document.querySelector(`#history [data-job="${one}"]`) === null, {}, id);
   }
   seen.deleted = (await fetch(`${job.url}api/jobs/${running}`)).status;
 }
 
 function state(page, id, name) {
   const is = (one, wanted) => document.querySelector(`#history [data-job="${one}"].state-${wanted}`) !== null;
-  return page.waitForFunction(is, { timeout: 60_000 }, id, name);
+  return page.waitForFunction(is, {}, id, name);
 }
 
 /** Recorded while it flies. */
@@ -263,7 +263,7 @@ async function paste(page) {
     data.items.add(new File([await (await fetch(`data:image/jpeg;base64,${content}`)).blob()], 'pasted.jpg', { type: 'image/jpeg' }));
     document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }));
   }, bytes);
-  await page.waitForFunction(() => studio.state.draft.get().picture?.name === 'pasted.jpg', { timeout: 90_000 });
+  await page.waitForFunction(() => studio.state.draft.get().picture?.name === 'pasted.jpg');
   await page.waitForSelector('#crop:not([hidden])');
 }
 
@@ -274,7 +274,7 @@ async function warnings(page) {
     const keys = path.keys.map((key, i) => (i === path.keys.length - 1 ? { ...key, position: [30, 0, 30], quaternion: [0, 0, 1, 0] } : key));
     studio.state.changePath({ ...path, keys, frames: 8 });
   });
-  await page.waitForSelector('#warnings li button', { timeout: 90_000 });
+  await page.waitForSelector('#warnings li button');
   seen.warnings = await page.$$eval('#warnings li', (items) => items.map((item) => item.textContent));
   await page.click('#warnings li button');
   seen.warnedFrame = await page.evaluate(() => studio.state.ui.get().frame);
@@ -290,7 +290,7 @@ async function withoutStreams(page) {
   });
   await open(page);
   await fetch(`${job.url}api/jobs/${job.other}`, { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: '{"name": "Renamed elsewhere"}' });
-  await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ name }) => name === 'Renamed elsewhere'), { timeout: 90_000 });
+  await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ name }) => name === 'Renamed elsewhere'));
   const said = [];
   for (let i = 0; i < 16; i += 1) {
     said.push(await page.$eval('#connection', (element) => element.textContent));

@@ -5,7 +5,6 @@ Needs node, `npm ci` in tests/node, and a chromium; the marker `browser` selects
 
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from programs import ran
 from space import PATIENCE, ROOT, Space, await_that, running
 
 from flashworld.formats import inspect
@@ -39,7 +39,7 @@ def visit(space: Space, folder: Path, **wishes: Any) -> dict[str, Any]:
     plan = {"url": space.url, "folder": str(folder), "width": 1200, "height": 900, "frames": 4, "size": "352 × 256"}
     (folder / "visit.json").write_text(json.dumps(plan | wishes))
     command = ["node", HERE / "gradio.mjs", chromium, folder / "visit.json"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    result = ran(command, PATIENCE)
     assert result.returncode == 0, result.stderr + space.log.read_text()[-2000:]
     return json.loads(result.stdout)
 

@@ -7,7 +7,6 @@ import base64
 import io
 import json
 import math
-import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from browsing import ROOT, browse
 from pattern import board, centroid, visible_corners
 from PIL import Image
 from studio import running
+from studio_setup import until
 
 from flashworld import formats
 from flashworld.generation import path_of
@@ -87,14 +87,20 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Visit:
 def made(url: str, body: str) -> str:
     """The id of a job that the server has finished."""
     headers = {"Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(f"{url}api/jobs", body.encode(), headers)) as answer:
-        job = json.load(answer)
-    while job["state"] != "completed":
-        assert job["state"] in ("queued", "running"), job["error"]
-        time.sleep(0.3)
-        with urllib.request.urlopen(f"{url}api/jobs/{job['id']}") as answer:
-            job = json.load(answer)
+    job = told(urllib.request.Request(f"{url}api/jobs", body.encode(), headers))
+
+    def completed() -> bool:
+        now = told(f"{url}api/jobs/{job['id']}")
+        assert now["state"] in ("queued", "running", "completed"), now["error"]
+        return now["state"] == "completed"
+
+    until(completed, 240)
     return job["id"]
+
+
+def told(address: str | urllib.request.Request) -> dict[str, Any]:
+    with urllib.request.urlopen(address, timeout=240) as answer:
+        return json.load(answer)
 
 
 def test_nothing_goes_wrong(visit: Visit):

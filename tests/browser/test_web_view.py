@@ -191,3 +191,12 @@ def test_linked_views_look_from_one_place(told: Told):
 def test_a_view_that_is_put_away_leaves_nothing_and_complains_of_nothing(told: Told):
     assert told["links"]["canvases"] == 1
     assert told["links"]["lost"] is False
+    assert told["links"]["unheard"] == [], "it waits until nothing is read from the graphics card any more"
+
+
+def test_a_gamepad_moves_and_turns(told: Told):
+    moved, turned = told["gamepad"]["moved"], told["gamepad"]["turned"]
+    assert moved["position"][2] < -0.05
+    assert moved["position"][:2] == pytest.approx([0, 0], abs=1e-6)
+    assert yaw_degrees(turned) > 1
+    assert turned["position"] == pytest.approx(moved["position"], abs=1e-3)

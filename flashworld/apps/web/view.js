@@ -368,11 +368,17 @@ export class WorldView {
     this.#resizing.disconnect();
     this.controls.dispose();
     this.clear();
+    this.canvas.remove();
+    this.#free();
+  }
+
+  /** Spark reads from the graphics card while it sorts; taking that away meanwhile is an error that nobody can catch. */
+  async #free() {
+    while (this.#spark.sorting || this.#spark.sortDirty) await pause();
     this.#snapshots?.dispose();
     this.#spark.dispose();
     this.#renderer.dispose();
     this.#renderer.forceContextLoss();
-    this.canvas.remove();
   }
 }
 
