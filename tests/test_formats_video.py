@@ -12,7 +12,8 @@ from PIL import Image
 
 from flashworld.errors import FormatError
 from flashworld.events import Progress
-from flashworld.formats import to_uint8, write_depth, write_frames, write_video
+from flashworld.formats import to_uint8, write_depth, write_frames
+from flashworld.formats.video import write_video
 
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (200, 120, 40), (30, 90, 200)]
 

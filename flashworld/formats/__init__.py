@@ -1,8 +1,10 @@
-"""Files: scenes as PLY and SPZ, videos, pictures, depth. Conversion to other axes and units happens here only."""
+"""Files: scenes as PLY and SPZ, videos, pictures, depth. Conversion to other axes and units happens here only.
+
+Videos are in `formats.video`, apart: who trains or measures needs no codec.
+"""
 
 from flashworld.formats.pictures import to_uint8, write_depth, write_frames
 from flashworld.formats.scenes import SceneInfo, inspect, load, provenance_of, save
-from flashworld.formats.video import write_video
 
 __all__ = [
     "SceneInfo",
@@ -13,5 +15,4 @@ __all__ = [
     "to_uint8",
     "write_depth",
     "write_frames",
-    "write_video",
 ]

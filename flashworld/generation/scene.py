@@ -56,8 +56,10 @@ class Scene:
 
     def save_video(self, path: Path | str, fps: int = 15, *, rasteriser: str = "auto", report: Report = ignore) -> None:
         """Write the flight along the path as `.mp4`: about one second for each step between requested frames."""
+        from flashworld.formats.video import write_video
+
         frames = self.filmed(fps, rasteriser=rasteriser, report=report)
-        formats.write_video(path, frames, fps, len(self.flight(fps)))
+        write_video(path, frames, fps, len(self.flight(fps)))
 
     def _provenance(self) -> dict[str, str]:
         return self.record.provenance() | {"unit": f"{self.unit:.9g}"}

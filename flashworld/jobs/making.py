@@ -14,6 +14,7 @@ from flashworld import formats
 from flashworld.cameras import Cameras, resample
 from flashworld.errors import RequestError
 from flashworld.events import Progress, Report, ignore
+from flashworld.formats.video import write_video
 from flashworld.generation import Scene, stream, work_for
 from flashworld.generation.scene import MIN_VISIBLE_OPACITY
 from flashworld.jobs.job import Amounts, JobProgress
@@ -125,7 +126,7 @@ class Maker:
         flight = resample(scene.cameras, torch.linspace(0, 1, _num_pictures(len(scene.cameras), self.fps)))
         report = _staged(watch, after, "film")
         pictures = _pictures(visible, flight, scene.height, scene.width, self.rasteriser, report)
-        formats.write_video(folder / FILES["mp4"], pictures, self.fps, len(flight))
+        write_video(folder / FILES["mp4"], pictures, self.fps, len(flight))
         return num_gaussians, {"write": wrote - started, "film": perf_counter() - wrote}
 
 

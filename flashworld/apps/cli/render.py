@@ -44,7 +44,8 @@ def command(
 ) -> None:
     """Render the SCENE (.ply, .spz, .splat) along a camera path, one picture a frame."""
     from flashworld.apps.progress import progress_bars
-    from flashworld.formats import load, provenance_of, to_uint8, write_frames, write_video
+    from flashworld.formats import load, provenance_of, to_uint8, write_frames
+    from flashworld.formats.video import write_video
     from flashworld.rendering.frames import render_along
 
     colour = _colour(background)

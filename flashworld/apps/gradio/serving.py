@@ -16,7 +16,7 @@ from flashworld.apps.gradio.turns import Turns
 from flashworld.apps.gradio.work import FLIGHT, SCENE, WORDS, Failed, Told, flight_of, read_words, take_over
 from flashworld.cameras import to_path
 from flashworld.events import Progress
-from flashworld.formats import write_video
+from flashworld.formats.video import write_video
 from flashworld.generation import Record, Scene
 from flashworld.request import decode_picture, fit, sample
 

@@ -64,7 +64,12 @@ def _joined(scenes: list[SceneArrays]) -> tuple[SceneArrays, np.ndarray]:
 @cache
 def _kernels() -> tuple[Any, Any, Any]:
     """Numba's CUDA module and the two kernels: a look through each pixel's centre, then the light of its four rays."""
-    cuda: Any = import_module("numba.cuda")
+    try:
+        cuda: Any = import_module("numba.cuda")
+    except (ImportError, AttributeError) as fault:  # the latter where numba-cuda is older than numpy
+        raise BackendError(
+            f"numba.cuda does not load here ({fault}): cast on the processor, with --device cpu."
+        ) from fault
     if not cuda.is_available():
         raise BackendError(
             "numba finds no CUDA GPU to cast worlds on: cast on the processor, with --device cpu, or see `numba -s` "
