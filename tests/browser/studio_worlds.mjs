@@ -256,15 +256,19 @@ async function timeline(page) {
   seen.retimedBack = JSON.stringify(await paces()) === JSON.stringify(before);
 }
 
+/** First what is no picture, then one: what was wrong is told, and no longer once a picture is there. */
 async function paste(page) {
-  const bytes = readFileSync(job.photo).toString('base64');
-  await page.evaluate(async (content) => {
+  const put = (content) => page.evaluate(async (coded) => {
     const data = new DataTransfer();
-    data.items.add(new File([await (await fetch(`data:image/jpeg;base64,${content}`)).blob()], 'pasted.jpg', { type: 'image/jpeg' }));
+    data.items.add(new File([await (await fetch(`data:image/jpeg;base64,${coded}`)).blob()], 'pasted.jpg', { type: 'image/jpeg' }));
     document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }));
-  }, bytes);
+  }, content.toString('base64'));
+  await put(Buffer.from('This is no picture.'));
+  await page.waitForFunction(() => document.querySelector('#picture-fault').textContent !== '');
+  await put(readFileSync(job.photo));
   await page.waitForFunction(() => studio.state.draft.get().picture?.name === 'pasted.jpg');
   await page.waitForSelector('#crop:not([hidden])');
+  seen.pictureFault = await page.$eval('#picture-fault', (element) => element.textContent);
 }
 
 /** A camera that jumps away and turns its back is told of before any time is spent, and shown. */
@@ -278,6 +282,9 @@ async function warnings(page) {
   seen.warnings = await page.$$eval('#warnings li', (items) => items.map((item) => item.textContent));
   await page.click('#warnings li button');
   seen.warnedFrame = await page.evaluate(() => studio.state.ui.get().frame);
+  // Frames that were warned of are no longer there while the server judges the shorter path.
+  await page.evaluate(() => studio.state.changePath({ ...studio.state.draft.get().path, frames: 3 }));
+  seen.marks = await page.$$eval('#graph .warned', (marks) => marks.map((mark) => Number(mark.getAttribute('width'))));
   await shot(page, '7-warnings');
 }
 
