@@ -164,13 +164,13 @@ async function naming(page) {
 }
 
 /**
- * Three jobs are sent that take minutes. The first of those that wait is cancelled, and the second moves up. The one at work is stopped, sent
+ * Three jobs are sent that take a minute. The first of those that wait is cancelled, and the second moves up. The one at work is stopped, sent
  * again, stopped again and deleted; the other waits meanwhile.
  */
 async function queue(page) {
   await page.evaluate(() => {
     const { path } = studio.state.draft.get();
-    studio.state.draft.update({ exactSize: true, size: { width: 704, height: 480 } });
+    studio.state.draft.update({ exactSize: true, size: { width: 352, height: 256 } });
     studio.state.changePath({ ...path, frames: 24 });
   });
   for (let i = 0; i < 3; i += 1) {
