@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(3600))
         elif item.get_closest_marker("slow") or item.get_closest_marker("browser"):
             kills = int(config.getoption("--kills") or 0) if "kill" in item.name else 0
-            item.add_marker(pytest.mark.timeout(600 + 60 * kills))
+            item.add_marker(pytest.mark.timeout(900 + 60 * kills))
 
 
 @pytest.fixture(scope="session")

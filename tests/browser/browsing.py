@@ -9,7 +9,7 @@ from programs import ran
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-PATIENCE = 480.0
+PATIENCE = 720.0
 """Seconds until a visit is taken to stand still; how fast this machine is decides no test."""
 
 

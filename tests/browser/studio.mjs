@@ -266,6 +266,7 @@ async function phone(page) {
   await page.click('.tabs [data-tab="view"]');
   await page.waitForFunction(() => document.querySelector('#inset').ariaBusy === 'false');
   await shot(page, '11-phone');
+  seen.toolRows = new Set(await page.$$eval('#view-tools button', (buttons) => buttons.map((button) => button.offsetTop))).size;
   await page.click('.tabs [data-tab="make"]');
   await shot(page, '13-phone-make');
   await page.click('.tabs [data-tab="path"]');

@@ -164,13 +164,13 @@ async function naming(page) {
 }
 
 /**
- * Three jobs are sent that take minutes. The first of those that wait is cancelled, and the second moves up. The one at work is stopped, sent
+ * Three jobs are sent that take a minute. The first of those that wait is cancelled, and the second moves up. The one at work is stopped, sent
  * again, stopped again and deleted; the other waits meanwhile.
  */
 async function queue(page) {
   await page.evaluate(() => {
     const { path } = studio.state.draft.get();
-    studio.state.draft.update({ exactSize: true, size: { width: 704, height: 480 } });
+    studio.state.draft.update({ exactSize: true, size: { width: 352, height: 256 } });
     studio.state.changePath({ ...path, frames: 24 });
   });
   for (let i = 0; i < 3; i += 1) {
@@ -256,15 +256,19 @@ async function timeline(page) {
   seen.retimedBack = JSON.stringify(await paces()) === JSON.stringify(before);
 }
 
+/** First what is no picture, then one: what was wrong is told, and no longer once a picture is there. */
 async function paste(page) {
-  const bytes = readFileSync(job.photo).toString('base64');
-  await page.evaluate(async (content) => {
+  const put = (content) => page.evaluate(async (coded) => {
     const data = new DataTransfer();
-    data.items.add(new File([await (await fetch(`data:image/jpeg;base64,${content}`)).blob()], 'pasted.jpg', { type: 'image/jpeg' }));
+    data.items.add(new File([await (await fetch(`data:image/jpeg;base64,${coded}`)).blob()], 'pasted.jpg', { type: 'image/jpeg' }));
     document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }));
-  }, bytes);
+  }, content.toString('base64'));
+  await put(Buffer.from('This is no picture.'));
+  await page.waitForFunction(() => document.querySelector('#picture-fault').textContent !== '');
+  await put(readFileSync(job.photo));
   await page.waitForFunction(() => studio.state.draft.get().picture?.name === 'pasted.jpg');
   await page.waitForSelector('#crop:not([hidden])');
+  seen.pictureFault = await page.$eval('#picture-fault', (element) => element.textContent);
 }
 
 /** A camera that jumps away and turns its back is told of before any time is spent, and shown. */
@@ -278,6 +282,9 @@ async function warnings(page) {
   seen.warnings = await page.$$eval('#warnings li', (items) => items.map((item) => item.textContent));
   await page.click('#warnings li button');
   seen.warnedFrame = await page.evaluate(() => studio.state.ui.get().frame);
+  // Frames that were warned of are no longer there while the server judges the shorter path.
+  await page.evaluate(() => studio.state.changePath({ ...studio.state.draft.get().path, frames: 3 }));
+  seen.marks = await page.$$eval('#graph .warned', (marks) => marks.map((mark) => Number(mark.getAttribute('width'))));
   await shot(page, '7-warnings');
 }
 

@@ -51,6 +51,7 @@ def test_from_a_recorded_path_to_files(address: str, tmp_path: Path):
     assert seen["pictureKept"]
     assert seen["found"]
     assert seen["fits"]
+    assert seen["toolRows"] == 1, "the tools of a phone's view leave it room"
     ply, spz, mp4 = (tmp_path / next(n for n in seen["downloads"] if n.endswith(s)) for s in (".ply", ".spz", ".mp4"))
     assert len(load(ply)) == len(load(spz)) > 1000
     with av.open(str(mp4), "r") as video:

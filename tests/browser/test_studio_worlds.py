@@ -192,6 +192,8 @@ def test_the_machine_and_what_is_wrong_with_a_path_are_told(visit: Visit):
     assert "turns by more than half" in told
     assert "nothing of the picture is seen" in told
     assert visit.seen["warnedFrame"] > 0
+    assert all(width > 0 for width in visit.seen["marks"])
+    assert visit.seen["pictureFault"] == ""
 
 
 def test_without_streams_the_list_is_asked_for(visit: Visit):

@@ -38,7 +38,7 @@ export function mountGraph(studio, { select, scrub }) {
     svg.setAttribute('viewBox', `0 0 ${width} 62`);
     const parts = [];
     if (path.keys.length > 0) {
-      parts.push(...warned(studio.warnings.get(), x, width), ...speeds(studio.poses(), path, x, width));
+      parts.push(...warned(studio.warnings.get(), path.frames, x, width), ...speeds(studio.poses(), path, x, width));
       if (picture) parts.push(draw('path', { class: 'photo', d: `M${x(path.imageIndex) - 4} 0h8l-4 6z` }));
       parts.push(...path.keys.map((_, index) => mark(path, index, x, selected)));
       parts.push(draw('line', { class: 'head', x1: x(frame), x2: x(frame), y1: 4, y2: 62 }));
@@ -78,8 +78,9 @@ export function mountGraph(studio, { select, scrub }) {
   return render;
 }
 
-function warned(warnings, x, width) {
-  const frames = new Set(warnings.flatMap((warning) => warning.frames));
+/** What was warned of may be told of a longer path, until the server has judged this one. */
+function warned(warnings, count, x, width) {
+  const frames = new Set(warnings.flatMap((warning) => warning.frames).filter((frame) => frame < count));
   return [...frames].map((frame) => {
     const [from, to] = [Math.max(x(frame - 0.5), 0), Math.min(x(frame + 0.5), width)];
     return draw('rect', { class: 'warned', x: from, width: to - from, y: 0, height: 62 });
@@ -100,7 +101,7 @@ function speeds(poses, path, x, width) {
   return [
     draw('path', { class: 'moves', d: `M0 ${BOTTOM}L${line(y(moves, USUAL_MOVE))}L${width} ${BOTTOM}z` }),
     draw('path', { class: 'turns', d: `M${line(y(turns, USUAL_TURN))}` }),
-    draw('text', { class: 'moves-name', x: 0, y: 11 }, distance),
-    draw('text', { class: 'turns-name', x: width, y: 11, 'text-anchor': 'end' }, angle),
+    draw('text', { class: 'moves-name', x: 8, y: 11 }, distance),
+    draw('text', { class: 'turns-name', x: width - 8, y: 11, 'text-anchor': 'end' }, angle),
   ];
 }

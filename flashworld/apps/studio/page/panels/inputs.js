@@ -105,6 +105,8 @@ export function mountInputs(studio, { say }) {
       byId('crop-place-row').hidden = !free;
       byId('crop-place').value = String(100 * (picture.width - box.width > 1 ? picture.place.x : picture.place.y));
     }
+    // What was wrong with another picture is no longer of interest once this one is there.
+    if (drawn.picture !== picture) byId('picture-fault').textContent = '';
     if (drawn.picture === picture && drawn.size === size) return;
     drawn = { picture, size };
     if (picture) preview(byId('crop'), picture, size);
