@@ -54,7 +54,7 @@ def test_the_guides_four_arguments_by_gradio_client(space: Space, picture: Path 
         api_name="/generate_scene",
     )
     info = inspect(ply)
-    assert f"{info.num_gaussians:,} Gaussians from 3 views of 64x96" in message
+    assert f"{info.num_gaussians:,} Gaussians from 3 views, each 96 wide and 64 high" in message
     assert info.provenance["model"].startswith("tiny")
 
 

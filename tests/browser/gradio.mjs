@@ -8,7 +8,10 @@
 
 import { mkdtempSync, rmSync, writeFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createRequire } from 'node:module';
 import puppeteer from '../node/node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js';
+
+const AXE = createRequire(new URL('../node/', import.meta.url)).resolve('axe-core/axe.min.js');
 
 /** Milliseconds until a page that says nothing is taken to hang; how fast this machine is decides no test. */
 const PATIENCE = 420_000;
@@ -45,7 +48,8 @@ try {
   await keep(page, 'filled.png');
   const result = await (visit.fails ? fail(page) : visit.stops ? stop(page) : generate(page));
   await keep(page, 'result.png');
-  console.log(JSON.stringify({ ...result, errors }));
+  const pale = visit.fails ? await paleTexts(page) : [];
+  console.log(JSON.stringify({ ...result, pale, errors }));
 } catch (error) {
   const [page] = (await browser.pages()).slice(-1);
   await page?.screenshot({ path: join(visit.folder, 'failed.png'), fullPage: true });
@@ -60,6 +64,10 @@ async function fill(page) {
   if (visit.example) {
     await page.click(`#fw-examples button:has(img[alt="${visit.example}"])`);
     await page.waitForSelector('#fw-picture img');
+    await page.waitForFunction(() => {
+      const { top, bottom } = document.querySelector('#fw-picture').getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    });
   }
   if (visit.picture) {
     const input = await page.waitForSelector('#fw-picture input[type=file]');
@@ -160,6 +168,16 @@ async function fail(page) {
   await page.waitForSelector('#fw-status .fw-failed');
   await page.waitForSelector('#fw-generate:not([disabled])');
   return { status: await page.$eval('#fw-status', (element) => element.innerText) };
+}
+
+/** Texts that axe-core finds too pale on their ground. */
+async function paleTexts(page) {
+  await page.addScriptTag({ path: AXE });
+  await page.evaluate(() => Promise.allSettled(
+    document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished),
+  ));
+  const { violations } = await page.evaluate(() => axe.run(document, { runOnly: ['color-contrast'], iframes: false }));
+  return violations.flatMap(({ nodes }) => nodes.map(({ target, any }) => `${target}: ${any[0].message}`));
 }
 
 async function stop(page) {

@@ -74,9 +74,11 @@ def test_from_the_click_to_splats_video_and_files(space: Space, tmp_path: Path, 
         assert decibels(ours, wrong) < decibels(ours, theirs) - 3  # words alone make soft pictures
 
 
-def test_a_fault_is_told_on_the_page(space: Space, tmp_path: Path):
-    told = visit(space, tmp_path, fails=True)
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_fault_is_told_on_a_page_that_can_be_read(space: Space, tmp_path: Path, dark: bool):
+    told = visit(space, tmp_path, fails=True, dark=dark)
     assert "neither a picture" in told["status"]
+    assert told["pale"] == []
 
 
 def test_stop_ends_the_work(space: Space, tmp_path: Path):

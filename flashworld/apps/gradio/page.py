@@ -28,6 +28,14 @@ LINE = {"concurrency_id": "gpu", "concurrency_limit": AT_ONCE}
 FONTS, MONO = ("system-ui", "-apple-system", "Segoe UI", "sans-serif"), ("ui-monospace", "Menlo", "monospace")
 """Of the visitor's own system: a page that fetches fonts from elsewhere tells that elsewhere who looks at it."""
 
+LEGIBLE = {
+    "body_text_color_subdued": "*neutral_600",
+    "input_placeholder_color": "*neutral_500",
+    "button_primary_background_fill": "*primary_600",
+    "button_primary_background_fill_hover": "*primary_700",
+}
+"""By day the theme's own colours are too pale for small text; by night they are not."""
+
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
 """For events that are over before anyone would look."""
 
@@ -40,7 +48,7 @@ def build(service: Service) -> tuple[gr.Blocks, dict[str, Any]]:
     shown = examples(drawings)
     theme = themes.Default(
         primary_hue="blue", secondary_hue="emerald", neutral_hue="slate", radius_size="lg", font=FONTS, font_mono=MONO
-    )
+    ).set(**LEGIBLE)
     blocks, style = blocks_with_style(
         "FlashWorld", theme, Path(__file__).parent / "page.css", analytics_enabled=False, fill_width=True
     )
@@ -98,7 +106,9 @@ def _choose_examples(page: Page, shown: list[Example]) -> None:
         return (str(example.picture) if example.picture else None), example.prompt, example.path
 
     inputs = page.inputs
-    page.examples.select(pick, None, [inputs.picture, inputs.prompt, inputs.path], **QUIET)
+    chosen = page.examples.select(pick, None, [inputs.picture, inputs.prompt, inputs.path], **QUIET)
+    # The examples stand below the inputs that they fill, on a phone some screens below.
+    chosen.then(None, js="() => { document.getElementById('fw-inputs').scrollIntoView(); return []; }", **QUIET)
 
 
 def _draw_seed() -> int:

@@ -87,7 +87,8 @@ def _notes(cameras: Cameras) -> list[str]:
     elif travel.sum() < 1e-6:
         notes.append("only turns: there is little depth to see without travel")
     else:
-        notes.append(f"{travel.sum().item():.3g} long")
+        length = f"{travel.sum().item():.3g}"
+        notes.append(f"travels {length} unit{'s' * (length != '1')}")
     return notes
 
 

@@ -168,7 +168,7 @@ def summary(finished: Finished) -> str:
     untrained = "" if record.trained else " (untrained: its scenes look like coloured fog)"
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in record.seconds.items())
     return (
-        f"{finished.gaussians_written:,} Gaussians from {frames} views of {height}x{width}, "
+        f"{finished.gaussians_written:,} Gaussians from {frames} views, each {width} wide and {height} high, "
         f"seed {record.request.seed}. "
         f"{finished.gpu_seconds:.1f} s for the scene ({stages}), {finished.file_seconds:.1f} s for its files. "
         f"Model {record.model}{untrained} on {record.device}, rasteriser {record.rasteriser}."
