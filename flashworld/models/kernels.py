@@ -22,5 +22,5 @@ def kernels_suit(x: Tensor) -> bool:
 @functools.cache
 def _triton_starts() -> bool:
     if missing := triton_rasteriser.missing():
-        log.warning("Networks work without fused kernels, and slower: %s", missing)
+        log.warning("Networks work without kernels of our own, and slower: %s", missing)
     return missing is None
