@@ -1,5 +1,7 @@
 """Programs that tests start: each has a time by which it ends, and nothing that it has started outlives it."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,7 +22,7 @@ def ran(command: Sequence[str | Path], seconds: float, **options: Any) -> subpro
     """
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     given = options.pop("input", None)
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, **pipes, **options)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **pipes, **options)
     try:
         told = process.communicate(given, timeout=seconds)
     except subprocess.TimeoutExpired as late:
@@ -34,7 +36,7 @@ def ran(command: Sequence[str | Path], seconds: float, **options: Any) -> subpro
 @contextmanager
 def started(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[Any]]:
     """A program for the time of a block. At its end it is asked to end too; whatever happens, it does."""
-    process = subprocess.Popen(command, **options)
+    process = subprocess.Popen(command, start_new_session=True, **options)
     try:
         yield process
         end(process)
@@ -55,6 +57,8 @@ def end(process: subprocess.Popen[Any]) -> int:
 def kill(process: subprocess.Popen[Any]) -> None:
     """Kill a program, if it still runs, and what it has started."""
     _kill(_family(process))
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)  # children of a program that has ended
     process.wait(ENDING)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:

@@ -37,8 +37,9 @@ python_version: 3.10.13
 
 
 def tracked_files() -> list[Path]:
-    listed = ran(["git", "ls-files", "-z"], 60, cwd=ROOT).stdout
-    return [ROOT / name for name in listed.split("\0") if name]
+    listed = ran(["git", "ls-files", "-z"], 60, cwd=ROOT)
+    assert listed.returncode == 0, listed.stderr
+    return [ROOT / name for name in listed.stdout.split("\0") if name]
 
 
 def shell_lines(document: Path) -> list[str]:

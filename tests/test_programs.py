@@ -30,10 +30,15 @@ def ends(pid: int) -> bool:
     return True
 
 
-def test_what_does_not_end_is_killed_with_its_children_and_quoted():
+LEAVING = PARENT.rsplit("time.sleep", 1)[0]
+"""It ends at once and leaves the child behind, which holds its output open."""
+
+
+@pytest.mark.parametrize("program", [PARENT, LEAVING])
+def test_what_does_not_end_is_killed_with_its_children_and_quoted(program: str):
     begun = time.monotonic()
     with pytest.raises(AssertionError, match=r"did not end within 2 s. It had said:\n\d+") as told:
-        ran([sys.executable, "-c", PARENT], 2)
+        ran([sys.executable, "-c", program], 2)
     assert time.monotonic() - begun < 30
     assert ends(int(str(told.value).split()[-1]))
 

@@ -176,4 +176,5 @@ def test_a_request_is_checked_without_loading_torch():
         f"r.parse_request({REQUEST!r})\n"
         "sys.exit('torch' in sys.modules or 'flashworld.cameras' in sys.modules)"
     )
-    assert ran([sys.executable, "-c", code], 240, cwd=ROOT).returncode == 0
+    ended = ran([sys.executable, "-c", code], 240, cwd=ROOT)
+    assert ended.returncode == 0, ended.stderr
