@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from flashworld.training.footage import Footage, footage, stretch
 from flashworld.training.measures import relative_error
 from flashworld.training.pupil import Pupil
 from flashworld.training.recipes import RECIPES, tiny_smoke
-from flashworld.training.run import STAGES
+from flashworld.training.run import STAGES, Place, batches
 from flashworld.training.scenes import SceneBatch, gaussians_of, known, predict
 from flashworld.training.worlds import cast, make_world
 from flashworld.training.worlds.files import write_world
@@ -191,3 +192,13 @@ def test_a_folder_of_worlds_trains_every_stage(capture: Path, tmp_path: Path, mo
     assert [values["log_distance"] for values in logged if "loss" in values] == [0, 0]
     assert "abs_rel" not in logged[-1]
     assert load(tmp_path / "model").trained
+
+
+def test_real_scenes_are_learned_from_where_worlds_are_stored_too(capture: Path):
+    stored = [SIGHT(1)]
+    with ThreadPoolExecutor(1) as executor:
+        place = Place(capture, torch.device("cpu"), executor, 0.0, lambda _: None, data=capture, stored=stored)
+        drawn = next(batches(SIGHT, place, 1, replace(tiny_smoke().lift, window=2))(0))
+    assert len(drawn) == 2
+    assert all(world is not stored[0] for world in drawn)
+    assert not any(world.distance.any() for world in drawn)  # nobody knows distances of real scenes

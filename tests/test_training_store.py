@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("worlds")
     with ThreadPoolExecutor(1) as executor:
-        cast_store(folder, SIGHT, 1, executor)
+        cast_store(folder, SIGHT, 1, executor, CPU)
     return folder
 
 
@@ -48,7 +48,7 @@ def test_what_is_cast_is_not_cast_again(folder: Path):
     (file,) = folder.iterdir()
     before = file.stat().st_mtime_ns
     with ThreadPoolExecutor(1) as executor:
-        cast_store(folder, SIGHT, SHARD, executor)
+        cast_store(folder, SIGHT, SHARD, executor, CPU)
     assert file.stat().st_mtime_ns == before
 
 

@@ -59,10 +59,10 @@ class Sight:
         world = self.make(seed)
         return self._seen(world, cast(world, self.height, self.width))
 
-    def on_gpu(self, seeds: Sequence[int]) -> list[SeenWorld]:
-        """The worlds of some seeds, seen by the GPU, in main memory."""
+    def on_gpu(self, seeds: Sequence[int], device: torch.device) -> list[SeenWorld]:
+        """The worlds of some seeds, seen by a GPU, in main memory."""
         worlds = [self.make(seed) for seed in seeds]
-        views = cast_batch(worlds, self.height, self.width)
+        views = cast_batch(worlds, self.height, self.width, device)
         each = zip(worlds, views.rgb.cpu(), views.distance.cpu(), strict=True)
         return [self._seen(world, WorldViews(rgb, distance)) for world, rgb, distance in each]
 

@@ -33,7 +33,7 @@ DRAWN = 2**34
 
 
 class Drawn(Protocol):
-    """A stage's settings of the window from which its batches are drawn."""
+    """A stage's settings of the window of worlds from which its batches are drawn, unless all worlds are stored."""
 
     @property
     def window(self) -> int:
@@ -139,7 +139,7 @@ def worlds(sight: Sight, place: Place, stage: int) -> Callable[[int], Iterator[S
         if place.data is not None:
             return in_order(footage(place.data, sight)[0], number, place.executor, AHEAD)
         if place.stored:
-            return islice(cycle(place.stored), first, None)
+            return cycle(place.stored)
         return in_order(partial(training_world, sight), number, place.executor, AHEAD)
 
     return beginning_at
@@ -147,7 +147,7 @@ def worlds(sight: Sight, place: Place, stage: int) -> Callable[[int], Iterator[S
 
 def batches(sight: Sight, place: Place, stage: int, drawn: Drawn) -> Callable[[int], Iterator[list[SeenWorld]]]:
     """The worlds from which each step of a stage draws, beginning at a step: a window, or all that are stored."""
-    if place.stored:
+    if place.stored and place.data is None:
         return lambda _step: repeat(list(place.stored))
     return lambda step: windows(worlds(sight, place, stage), step, drawn.renew, drawn.window)
 

@@ -22,21 +22,22 @@ SHARD = 32
 """Worlds in a file: 15 MB at the size of `tiny`."""
 
 
-def cast_store(folder: Path, sight: Sight, num_worlds: int, executor: Executor, on_gpu: bool = False) -> None:
+def cast_store(folder: Path, sight: Sight, num_worlds: int, executor: Executor, device: torch.device) -> None:
     """Cast training worlds 0 to `num_worlds - 1`, rounded up to whole files, unless their file is there.
 
     On a GPU that takes next to nothing, and processes are there to furnish the worlds.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    list(executor.map(partial(cast_shard, folder, sight, on_gpu), range(-(-num_worlds // SHARD))))
+    list(executor.map(partial(cast_shard, folder, sight, device), range(-(-num_worlds // SHARD))))
 
 
-def cast_shard(folder: Path, sight: Sight, on_gpu: bool, index: int) -> None:
+def cast_shard(folder: Path, sight: Sight, device: torch.device, index: int) -> None:
     """Cast one file's worlds unless it is there."""
     path = folder / f"worlds-{index:05d}.safetensors"
     if not path.exists():
         seeds = [training_seed(number) for number in range(index * SHARD, (index + 1) * SHARD)]
-        write_shard(path, sight.on_gpu(seeds) if on_gpu else [sight(seed) for seed in seeds])
+        on_gpu = device.type == "cuda"
+        write_shard(path, sight.on_gpu(seeds, device) if on_gpu else [sight(seed) for seed in seeds])
 
 
 def write_shard(path: Path, worlds: list[SeenWorld]) -> None:

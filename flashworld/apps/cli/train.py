@@ -74,6 +74,7 @@ def command(
     from flashworld.training.recipes import RECIPES, with_steps
     from flashworld.training.run import STAGES, run
     from flashworld.training.store import cast_store
+    from flashworld.training.worlds import cuda_caster
 
     if recipe not in RECIPES:
         raise click.BadParameter(f"{recipe!r} is no recipe; choose one of {', '.join(RECIPES)}.")
@@ -85,8 +86,12 @@ def command(
         raise click.BadParameter("--steps are those of a stage: name it by --stage.")
     settings = RECIPES[recipe]()
     if cast is not None:
+        caster = choose_device(device)
+        if device is None and caster.type == "cuda" and (lack := cuda_caster.missing()):
+            click.echo(f"Worlds are cast on the processor: {lack}")
+            caster = choose_device("cpu")
         with background(processes) as executor:
-            cast_store(output / "worlds", settings.sight, cast, executor, choose_device(device).type == "cuda")
+            cast_store(output / "worlds", settings.sight, cast, executor, caster)
         click.echo(f"The worlds are in {output / 'worlds'}.")
         return
     with company.together(choose_device(device)) as place:

@@ -374,7 +374,8 @@ export class WorldView {
 
   /** Spark reads from the graphics card while it sorts; taking that away meanwhile is an error that nobody can catch. */
   async #free() {
-    while (this.#spark.sorting || this.#spark.sortDirty) await pause();
+    const latest = performance.now() + 5000; // a sorting that has failed never ends
+    while ((this.#spark.sorting || this.#spark.sortDirty) && performance.now() < latest) await pause();
     this.#snapshots?.dispose();
     this.#spark.dispose();
     this.#renderer.dispose();

@@ -27,26 +27,39 @@ OF_PLACE = ("light", "around", "sky")
 """Fields of `SceneArrays` that are one row a world; all others have a row a primitive."""
 
 
-def cast_batch(worlds: Sequence[World], height: int, width: int) -> WorldViews:
-    """The pictures of several worlds with equally many cameras, made on the GPU: [worlds, views, ...].
+def missing() -> str | None:
+    """What this machine lacks for it, if anything."""
+    try:
+        cuda: Any = import_module("numba.cuda")
+    except (ImportError, AttributeError) as fault:  # the latter where numba-cuda is older than numpy
+        return f"numba.cuda does not load here ({fault})."
+    return None if cuda.is_available() else "numba finds no CUDA GPU; `numba -s` tells what it misses."
+
+
+def cast_batch(worlds: Sequence[World], height: int, width: int, device: torch.device | str = "cuda") -> WorldViews:
+    """The pictures of several worlds with equally many cameras, made on a GPU: [worlds, views, ...].
 
     Raises:
-        BackendError: numba finds no GPU, or not the CUDA libraries.
+        BackendError: Something is `missing`.
     """
+    if lack := missing():
+        raise BackendError(f"{lack} Cast on the processor: --device cpu.")
+    device = torch.device(device)
     cuda, look, shade = _kernels()
     scenes, starts = _joined([world.scene for world in worlds])
     cameras = np.stack([camera_rows(world.cameras, world.metres) for world in worlds])
     num, views = cameras.shape[:2]
-    distance = torch.empty(num, views, height, width, dtype=torch.float64, device="cuda")
+    distance = torch.empty(num, views, height, width, dtype=torch.float64, device=device)
     index = torch.empty_like(distance, dtype=torch.int64)
-    rgb = torch.zeros(num, views, 3, height, width, device="cuda")
+    rgb = torch.zeros(num, views, 3, height, width, device=device)
     # Rows 0 to 4 are the lists of `cpu_caster`, each of them all primitives.
     everything = np.tile(np.arange(np.diff(starts).max()), (5, 1))
-    place = SceneArrays(*map(cuda.to_device, scenes))
-    seen = [cuda.to_device(array) for array in (starts, everything, cameras)]
     blocks = -(-distance.numel() // THREADS)
-    look[blocks, THREADS](place, *seen, cuda.as_cuda_array(distance), cuda.as_cuda_array(index))
-    shade[blocks, THREADS](place, *seen, cuda.as_cuda_array(index), cuda.as_cuda_array(rgb))
+    with cuda.gpus[device.index or 0]:
+        place = SceneArrays(*map(cuda.to_device, scenes))
+        seen = [cuda.to_device(array) for array in (starts, everything, cameras)]
+        look[blocks, THREADS](place, *seen, cuda.as_cuda_array(distance), cuda.as_cuda_array(index))
+        shade[blocks, THREADS](place, *seen, cuda.as_cuda_array(index), cuda.as_cuda_array(rgb))
     metres = distance.new_tensor([world.metres for world in worlds])[:, None, None, None]
     return WorldViews(rgb, (distance / metres).clamp(max=SKY_DISTANCE).float())
 
@@ -64,17 +77,7 @@ def _joined(scenes: list[SceneArrays]) -> tuple[SceneArrays, np.ndarray]:
 @cache
 def _kernels() -> tuple[Any, Any, Any]:
     """Numba's CUDA module and the two kernels: a look through each pixel's centre, then the light of its four rays."""
-    try:
-        cuda: Any = import_module("numba.cuda")
-    except (ImportError, AttributeError) as fault:  # the latter where numba-cuda is older than numpy
-        raise BackendError(
-            f"numba.cuda does not load here ({fault}): cast on the processor, with --device cpu."
-        ) from fault
-    if not cuda.is_available():
-        raise BackendError(
-            "numba finds no CUDA GPU to cast worlds on: cast on the processor, with --device cpu, or see `numba -s` "
-            "for what it misses."
-        )
+    cuda: Any = import_module("numba.cuda")
 
     @cuda.jit(device=True, inline="always")
     def scene_of(place, starts, world):

@@ -1,9 +1,9 @@
 """The few operations of which all formulas of the worlds are made, for numbers in numba and for tensors in torch.
 
-A formula is written once, as a plain Python function of x, y, z components under `@formula`. Called with tensors it is
-torch code on any device; called from a numba kernel the same source is compiled for single numbers. So the two ray
-casters cannot drift apart. A formula has no branches and no loops over data: it selects with `where`, and may leave out
-what is not `needed`.
+A formula is written once, as a plain Python function of x, y, z components under `@formula`. Called from a numba kernel
+it is compiled for single numbers, on a processor or a GPU, so the two ray casters cannot drift apart; called with
+tensors, as tests do, it is torch code. A formula has no branches and no loops over data: it selects with `where`, and
+may leave out what is not `needed`.
 """
 
 import math
