@@ -154,7 +154,10 @@ async function inputs(page) {
   await page.type('#frames', '12');
   await page.keyboard.press('Tab');
   await page.click('#dice');
-  seen.seed = await page.$eval('#seed', (field) => field.value);
+  seen.diced = await page.$eval('#seed', (field) => field.value);
+  await page.$eval('#seed', (field) => { field.value = ''; });
+  await page.type('#seed', '7');
+  await page.keyboard.press('Tab');
   await page.evaluate(({ width, height }) => studio.state.draft.update({ size: { width, height } }), job.size);
   if (job.exact) await page.click('#exact-size');
   await page.$eval('#image-index', (slider) => {

@@ -40,6 +40,7 @@ def test_from_a_recorded_path_to_files(address: str, tmp_path: Path):
     assert seen["dragged"] == 1
     assert seen["closed"]
     assert seen["templates"] == 16
+    assert 0 <= int(seen["diced"]) < 2**32
     assert seen["added"] >= 2
     assert seen["overseen"] == 6 + seen["added"], "the overview has every key frame in the view"
     the_world_grows(seen["sights"], tmp_path)
@@ -65,8 +66,10 @@ def the_world_grows(sights: list[dict[str, Any]], folder: Path) -> None:
     assert [sight["told"] for sight in sights[:4]] == [f"You see it after step {step} of 4." for step in (1, 2, 3, 4)]
     assert all(sight["splats"] > 1000 for sight in sights)
     pictures = [np.asarray(Image.open(folder / f"seen-{sight['shows']}.png").convert("L"), float) for sight in sights]
-    for before, after in pairwise(pictures):
-        assert np.abs(after - before).mean() > 1, "the view shows another world than before"
+    changes = [np.abs(after - before).mean() for before, after in pairwise(pictures)]
+    assert min(changes[:3]) > 0.5, "the view shows another world than before"
+    # A world that is light already is its own last preview.
+    assert (changes[3] > 0) == (sights[4]["splats"] > sights[3]["splats"])
 
 
 def test_the_main_flow_by_keyboard_alone_and_without_barriers(address: str, tmp_path: Path):
