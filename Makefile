@@ -29,11 +29,11 @@ demo: $(INSTALLED) ## Turn a shipped picture into out/*.ply, .spz and .mp4
 studio: $(INSTALLED_STUDIO) ## Open the studio, the local application for the browser
 	$(PYTHON_OF_VENV) app.py
 
-test: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the tests that take seconds; those in node where it is installed
+test: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the quick tests; those in node where it is installed
 	$(if $(NODE),,@echo "node is missing: the tests that need it are left out")
 	$(PYTHON_OF_VENV) -m pytest -n $(WORKERS) -m "$(QUICK)"
 
-slow: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the others: whole servers, killed ones too, and pages in chromium
+slow: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the others: training, whole servers, killed ones too, and pages in chromium
 	$(if $(and $(NODE),$(CHROMIUM)),,@echo "node or chromium is missing: the tests that need them are left out")
 	$(PYTHON_OF_VENV) -m pytest -n $(WORKERS) --dist loadfile -m "$(SLOW)"
 

@@ -22,7 +22,7 @@ def ran(command: Sequence[str | Path], seconds: float, **options: Any) -> subpro
     """
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     given = options.pop("input", None)
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **pipes, **options)
+    process = begun(command, stdin=subprocess.PIPE, **pipes, **options)
     try:
         told = process.communicate(given, timeout=seconds)
     except subprocess.TimeoutExpired as late:
@@ -33,10 +33,15 @@ def ran(command: Sequence[str | Path], seconds: float, **options: Any) -> subpro
     return subprocess.CompletedProcess(process.args, process.returncode, *told)
 
 
+def begun(command: Sequence[str | Path], **options: Any) -> subprocess.Popen[Any]:
+    """A program that the caller ends, by `end` or by `kill`, whatever happens."""
+    return subprocess.Popen(command, start_new_session=True, **options)
+
+
 @contextmanager
 def started(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[Any]]:
     """A program for the time of a block. At its end it is asked to end too; whatever happens, it does."""
-    process = subprocess.Popen(command, start_new_session=True, **options)
+    process = begun(command, **options)
     try:
         yield process
         end(process)

@@ -1,7 +1,6 @@
 """A studio in a process of its own, to be asked over HTTP and to be killed."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from programs import end, kill
+from programs import begun, end, kill
 from studio_setup import until
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +22,7 @@ class Studio:
         self._log = folder.with_name(folder.name + ".log")
         with self._log.open("w") as log:
             command = [sys.executable, "app.py", "--port", "0", "--model", "tiny", "--cache-dir", str(folder), *options]
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, env=os.environ)
+            self.process = begun(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
         try:
             self.address = until(self._printed_address, 240)
         except BaseException:

@@ -87,6 +87,7 @@ def test_a_folder_goes_on_after_a_bad_file_and_ends_with_a_table(made, tmp_path)
     assert result.output.count("failed") == 2
 
 
+@pytest.mark.slow
 def test_native_size_is_said_in_one_line_and_exact_size_forces(tmp_path):
     arguments = [
         "generate",

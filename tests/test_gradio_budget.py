@@ -47,6 +47,7 @@ def test_the_base_budget_holds_what_is_predicted():
     assert START_SECONDS + predicted(FULL) <= BASE_SECONDS
 
 
+@pytest.mark.slow
 @given(workloads)
 def test_never_more_than_allowed_and_never_nothing(work: Workload):
     assert LEAST_SECONDS <= duration(work) <= MOST_SECONDS

@@ -70,6 +70,7 @@ def test_the_guides_flags_and_port():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [["--model", "no/such/folder"], ["--model", "flashworld", "--ckpt", "no-such.ckpt"]])
 def test_weights_that_are_missing_end_the_start_in_one_sentence(tmp_path: Path, flags: list[str]):
     environment = os.environ | {"GRADIO_TEMP_DIR": str(tmp_path / "given"), "TMPDIR": str(tmp_path)}

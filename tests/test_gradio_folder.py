@@ -3,7 +3,13 @@
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+import pytest
+from programs import started
+
+pytestmark = pytest.mark.slow
 
 START = """
 import os, sys
@@ -17,10 +23,10 @@ WAIT = START + "sys.stdin.read()"
 FORK = START + "pid = os.fork()\nif pid == 0: sys.exit()\nos.waitpid(pid, 0)\nprint(folder.is_dir())"
 
 
-def start(below: Path, program: str) -> subprocess.Popen[str]:
+def start(below: Path, program: str) -> AbstractContextManager[subprocess.Popen[str]]:
     environment = os.environ | {"GRADIO_TEMP_DIR": str(below)}
     command = [sys.executable, "-c", program]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    return started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
 def told(program: subprocess.Popen[str]) -> Path:
@@ -29,17 +35,18 @@ def told(program: subprocess.Popen[str]) -> Path:
 
 
 def test_it_is_new_within_the_one_that_is_named_and_goes_at_the_end(tmp_path: Path):
-    running = start(tmp_path / "named", WAIT)
-    folder = told(running)
-    assert folder.parent == tmp_path / "named"
-    assert (folder / "upload").is_dir()
-    running.communicate("", timeout=60)
+    with start(tmp_path / "named", WAIT) as running:
+        folder = told(running)
+        assert folder.parent == tmp_path / "named"
+        assert (folder / "upload").is_dir()
+        running.communicate("", timeout=60)
     assert not folder.exists()
     assert folder.parent.exists()
 
 
 def test_the_end_of_a_fork_is_not_the_programs(tmp_path: Path):
-    out, _ = start(tmp_path, FORK).communicate(timeout=60)
+    with start(tmp_path, FORK) as forking:
+        out, _ = forking.communicate(timeout=60)
     assert out.splitlines()[-1] == "True"
     assert not list(tmp_path.iterdir())
 
@@ -50,16 +57,16 @@ def test_the_next_start_removes_what_a_killed_program_left_and_nothing_else(tmp_
     for other in others:
         other.mkdir()
         (other / "photo.jpg").write_text("mine")
-    killed, alive = start(tmp_path, WAIT), start(tmp_path, WAIT)
-    left, held = told(killed), told(alive)
-    killed.kill()
-    killed.communicate(timeout=60)
-    assert left.is_dir()
-    following = start(tmp_path, WAIT)
-    told(following)
-    assert not left.exists()
-    assert held.is_dir()
-    assert all((other / "photo.jpg").exists() for other in others)
-    for program in (alive, following):
-        program.communicate("", timeout=60)
+    with start(tmp_path, WAIT) as killed, start(tmp_path, WAIT) as alive:
+        left, held = told(killed), told(alive)
+        killed.kill()
+        killed.communicate(timeout=60)
+        assert left.is_dir()
+        with start(tmp_path, WAIT) as following:
+            told(following)
+            assert not left.exists()
+            assert held.is_dir()
+            assert all((other / "photo.jpg").exists() for other in others)
+            for program in (alive, following):
+                program.communicate("", timeout=60)
     assert sorted(tmp_path.iterdir()) == sorted(others)

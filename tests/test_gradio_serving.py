@@ -62,6 +62,7 @@ def spz(finished: Finished) -> bytes:
     return (finished.place.path / "flashworld.spz").read_bytes()
 
 
+@pytest.mark.slow
 def test_one_scene_at_a_time_is_in_the_model(model: Model, tmp_path: Path):
     inside, most = 0, 0
     count = threading.Lock()
@@ -108,6 +109,7 @@ def test_files_are_written_while_the_next_scene_is_made(model: Model, tmp_path: 
         assert isinstance(next(next_one), Progress)
 
 
+@pytest.mark.slow
 def test_who_leaves_hands_on_the_turn_and_leaves_nothing(model: Model, tmp_path: Path):
     service = service_of(model, tmp_path)
     with closing(serve(service, order_of(model), ANNA)) as left:

@@ -111,6 +111,7 @@ def test_every_option_of_the_command_line_is_explained(name: str):
     assert not unexplained
 
 
+@pytest.mark.slow
 def test_the_readmes_library_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     example = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
@@ -197,5 +198,5 @@ def test_the_set_up_asks_for_the_torch_that_the_readme_pins():
 def test_tests_start_programs_only_where_their_end_is_certain():
     """`programs.py` kills what stands still, with all that it has started: a server left behind once held up the CI."""
     for test in (ROOT / "tests").rglob("*.py"):
-        text = test.read_text()
-        assert test.name in ("programs.py", "test_house.py") or "subprocess.run(" not in text, test
+        if test.name not in ("programs.py", "test_programs.py", "test_house.py"):
+            assert not re.search(r"subprocess\.\w+\(", test.read_text()), test

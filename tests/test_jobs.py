@@ -81,6 +81,7 @@ def test_a_world_can_be_looked_at_after_each_step(shop):
     assert all(len(load(shop.preview(job.id, step))) > 0 for step in seen)
 
 
+@pytest.mark.slow
 def test_jobs_are_made_in_the_order_in_which_they_came(shop):
     jobs = [shop.submit(A_REQUEST, name=str(index)) for index in range(4)]
     assert [status.position for status in shop.status(jobs)] == [1, 2, 3, 4]
@@ -91,6 +92,7 @@ def test_jobs_are_made_in_the_order_in_which_they_came(shop):
     assert [job.name for job in shop.page(10)] == ["3", "2", "1", "0"]
 
 
+@pytest.mark.slow
 def test_two_workers_make_two_jobs_at_once(tmp_path, maker):
     from flashworld.weights import load as load_model
 
@@ -113,6 +115,7 @@ def test_cancelling_takes_a_waiting_job_out(shop):
         shop.cancel(first.id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["denoise", "film"])
 def test_cancelling_stops_a_running_job_in_the_middle(shop, tmp_path, stage):
     big = parse_request(body(resolution=[FRAMES, 256, 384]))
@@ -127,6 +130,7 @@ def test_cancelling_stops_a_running_job_in_the_middle(shop, tmp_path, stage):
     assert ended(shop, shop.submit(A_REQUEST)).state == "completed", "the worker goes on"
 
 
+@pytest.mark.slow
 def test_a_cancelled_job_can_be_repeated(shop):
     job, other = shop.submit(A_REQUEST), shop.submit(A_REQUEST)
     shop.cancel(job.id)
@@ -141,6 +145,7 @@ def test_a_cancelled_job_can_be_repeated(shop):
         shop.requeue(job.id)
 
 
+@pytest.mark.slow
 def test_a_failed_job_says_why_without_telling_of_the_machine(shop, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise MemoryError
@@ -186,6 +191,7 @@ def test_a_disk_that_takes_no_request_is_told_without_its_place(shop, tmp_path, 
     assert not list((tmp_path / "studio/jobs").iterdir())
 
 
+@pytest.mark.slow
 def test_closing_interrupts_what_runs_and_keeps_what_waits(tmp_path, maker):
     first = Workshop(tmp_path, [maker])
     done = first.submit(A_REQUEST)
@@ -354,6 +360,7 @@ def test_results_expire_by_age(tmp_path, maker):
     workshop.close()
 
 
+@pytest.mark.slow
 def test_the_oldest_results_make_room(tmp_path, maker):
     plain = Workshop(tmp_path, [maker])
     plain.start()
@@ -439,6 +446,7 @@ def test_news_are_told_together_and_to_all(shop):
     until(lambda: any(m.kind == "removed" and m.content == job.id for m in listeners[0].fetch(0.5)))
 
 
+@pytest.mark.slow
 def test_a_worker_survives_a_ledger_that_fails_for_a_moment(shop, monkeypatch):
     def broken(*_, **__):
         raise sqlite3.OperationalError("disk I/O error")

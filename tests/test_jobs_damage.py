@@ -112,6 +112,7 @@ def test_a_sound_result_is_recorded_by_the_next_start(died, tmp_path, maker):
     workshop.close()
 
 
+@pytest.mark.slow
 def test_a_job_at_work_is_not_taken_for_a_lost_one(tmp_path, maker):
     workshop = Workshop(tmp_path, [maker])
     job = workshop.submit(A_REQUEST)

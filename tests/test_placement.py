@@ -213,6 +213,7 @@ def test_the_thriftiest_plan_has_no_next(request_for_scene):
         generate(request_for_scene, model)
 
 
+@pytest.mark.slow
 def test_a_model_can_take_up_every_plan_one_after_the_other(request_for_scene, resident_scene):
     model = small_model(RESIDENT)
     for plan in PLANS:

@@ -34,6 +34,7 @@ LEAVING = PARENT.rsplit("time.sleep", 1)[0]
 """It ends at once and leaves the child behind, which holds its output open."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [PARENT, LEAVING])
 def test_what_does_not_end_is_killed_with_its_children_and_quoted(program: str):
     begun = time.monotonic()
@@ -59,6 +60,7 @@ def visit(program: str, fails: bool = False) -> list[int]:
     return pids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("program", "fails"), [(PARENT, False), (PARENT, True), (STUBBORN, False)])
 def test_a_block_ends_its_program_and_what_that_started(program: str, fails: bool, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("programs.ENDING", 2.0)

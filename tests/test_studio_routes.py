@@ -107,6 +107,7 @@ def test_the_scene_is_seen_by_the_server_as_by_the_library(client, done, maker):
     assert client.get(f"/api/jobs/{done['id']}/frames/{FRAMES}.png").status_code == 404
 
 
+@pytest.mark.slow
 def test_no_picture_of_a_scene_has_a_side_beyond_all_bounds(shop, client):
     job = shop.submit(parse_request(body(resolution=[1, 1280, 64])))
     until(lambda: shop.job(job.id).finished)
@@ -204,6 +205,7 @@ def test_who_looks_at_scenes_does_not_starve_all_others(client, done, monkeypatc
         assert "busy" in answer.json["error"] or "too much" in answer.json["error"]
 
 
+@pytest.mark.slow
 def test_more_cameras_than_a_path_may_have_are_refused_before_they_cost_time(client):
     frame = {"transform_matrix": np.eye(4).tolist()}
     many = {"w": 10, "h": 10, "fl_x": 1, "frames": [frame] * 12_000}

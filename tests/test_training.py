@@ -212,6 +212,7 @@ def batch(worlds: list[SeenWorld]) -> SceneBatch:
     return SceneBatch.of(worlds, torch.device("cpu"))
 
 
+@pytest.mark.slow
 def test_the_autoencoder_learns_fixed_pictures(pupil: Pupil, worlds: list[SeenWorld]):
     autoencoder.task(pupil, RECIPE.autoencoder, lambda _: repeat(worlds), worlds, worlds, torch.device("cpu"))
     optimiser = torch.optim.AdamW([p for p in pupil.parameters() if p.requires_grad], 3e-3)
@@ -352,6 +353,7 @@ def test_what_the_first_view_sees_is_seen_first(batch: SceneBatch):
     assert targets.seen_first(behind)[:, 1].sum() == 0
 
 
+@pytest.mark.slow
 def test_both_modes_and_the_lift_learn_a_fixed_batch(pupil: Pupil, batch: SceneBatch):
     begin_scenes(pupil)
     stage = replace(RECIPE.dual, feedback_share=1.0, rendered_share=1.0, image_drop=0.0)

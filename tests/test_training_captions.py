@@ -62,6 +62,7 @@ def test_a_word_is_likely_where_its_colours_were_seen():
     assert looks.of("red", flat(0.2, 0.9, 0.2))[0, 0].item() == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_a_first_look_knows_sky_ground_and_things(examples: list[FirstLook]):
     for look in examples[:12]:
         facts = look.world.facts
@@ -140,6 +141,7 @@ def test_a_caption_with_another_floor_differs_in_that_word(examples: list[FirstL
         assert differing == [(look.world.facts.floor_colour, "chartreuse")]
 
 
+@pytest.mark.slow
 def test_a_seed_and_a_caption_are_a_world_and_a_word_makes_another():
     model = load("tiny")
     torch.set_num_threads(1)
@@ -153,6 +155,7 @@ def test_a_seed_and_a_caption_are_a_world_and_a_word_makes_another():
         assert not torch.equal(world_of(model, seen, other, seed)[0], first)
 
 
+@pytest.mark.slow
 def test_captions_are_scored_beside_the_truth():
     model = load("tiny")
     heard: list[CaptionScores] = []

@@ -151,6 +151,7 @@ def train_toy(folder: Path, plan: Plan = TOY, resume: bool = False) -> TrainingS
     return train(toy_task(), plan, folder, resume=resume, deadline=math.inf, listen=lambda _: None)
 
 
+@pytest.mark.slow
 def test_a_generator_reaches_mean_and_variance_of_its_teacher(tmp_path: Path):
     """With a fake score that is learned beside it, by the project's own trainer."""
     mean, log_std = train_toy(tmp_path).average["student"]
@@ -248,6 +249,7 @@ def test_consistency_is_the_mean_square_between_the_modes_of_one_pass(pupil: Pup
     torch.testing.assert_close(losses["loss"], losses["matching"] + 0.1 * losses["consistency"])
 
 
+@pytest.mark.slow
 def test_both_turns_learn_from_a_fixed_batch(pupil: Pupil, seen: SceneBatch):
     """The same batch, noise and step of generation each time: the fake score learns it, and the modes come together."""
     critics = Critics.of(pupil)
@@ -280,6 +282,7 @@ def step(optimiser: torch.optim.AdamW, loss: Tensor) -> None:
     optimiser.step()
 
 
+@pytest.mark.slow
 def test_the_teacher_stays_and_the_others_move(pupil: Pupil, worlds: list[SeenWorld], tmp_path: Path):
     critics = Critics.of(pupil)
     task = stage_task(pupil, critics, worlds, 2)

@@ -117,6 +117,7 @@ def test_views_are_classed_by_how_far_their_cameras_have_gone():
     assert ways(cameras, 2.5) == {"turned": [1], "0.1 to 0.2": [2], "0.0 to 0.1": [3], "0.3 to 0.4": [4]}
 
 
+@pytest.mark.slow
 def test_paths_of_another_reach_keep_the_usual_distance_in_the_middle():
     for reach in (0.2, 0.7):
         sight = replace(SIGHT, reach=reach)
@@ -163,6 +164,7 @@ def untrained() -> Model:
     return build_untrained(Placement(torch.device("cpu"), torch.float32))
 
 
+@pytest.mark.slow
 def test_the_untrained_model_is_scored_and_loses_to_the_repeated_picture(untrained: Model):
     raw = replace(untrained, config=replace(untrained.config, anchored=False))
     heard = []
@@ -179,6 +181,7 @@ def test_the_untrained_model_is_scored_and_loses_to_the_repeated_picture(untrain
     assert sum("model" in line for line in lines(result)) >= 2
 
 
+@pytest.mark.slow
 def test_an_anchored_model_is_scored_without_and_at_a_constant_distance_too(untrained: Model):
     assert untrained.config.anchored
     (score,), _ = evaluate(untrained, 1, lambda _: None)
@@ -187,6 +190,7 @@ def test_an_anchored_model_is_scored_without_and_at_a_constant_distance_too(untr
     assert score.input_psnr["repeat"] == 100
 
 
+@pytest.mark.slow
 def test_the_command_writes_scores_and_a_sheet(tmp_path: Path):
     ran = CliRunner().invoke(flashworld, ["eval", "--worlds", "1", "--output", str(tmp_path)])
     assert ran.exit_code == 0, ran.output

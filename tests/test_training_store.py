@@ -92,6 +92,7 @@ def test_a_model_of_other_sizes_is_refused(tmp_path: Path):
         begin_with("tiny", RECIPES["tiny-smoke"](), tmp_path, ["autoencoder"], False)
 
 
+@pytest.mark.slow
 def test_the_command_casts_and_says_what_does_not_go_together(tmp_path: Path):
     for arguments, said in (
         (["--from", "tiny", "--stage", "autoencoder"], "leave out --from"),

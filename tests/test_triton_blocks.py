@@ -170,6 +170,7 @@ def test_kernels_suit_eight_bits_by_row_on_cuda_only(how, monkeypatch):
         assert not block.suits(call[0], call[2]), "kernels have no gradients"
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_streamed_blocks_are_fused_too(monkeypatch):
     """Weights come and go between calls; kernels read them where they are."""

@@ -62,6 +62,7 @@ def test_passes_parity(tmp_path: Path) -> None:
         assert line.ok, line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
 def test_pictures_and_gradients_equal_twin(degree: int) -> None:
     """To 1e-4 of the largest entry; the scenes have no pixel close enough to a threshold to cross it."""
@@ -77,6 +78,7 @@ def test_pictures_and_gradients_equal_twin(degree: int) -> None:
         assert (our_gradients[name] - theirs).abs().max() < 1e-4 * theirs.abs().max(), name
 
 
+@pytest.mark.slow
 def test_gradients_of_several_views_equal_twin() -> None:
     gaussians = scene(5, 1)[66:84]
     _, ours = gradients(render, gaussians, cameras(3), rasteriser="triton")
@@ -97,6 +99,7 @@ def test_more_gaussians_than_a_block_equal_twin() -> None:
     assert_close(render_triton(gaussians), render_reference(gaussians, cameras(1), HEIGHT, WIDTH))
 
 
+@pytest.mark.slow
 def test_pieces_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither one view at a time nor one row of tiles at a time; gradients are then added up in another order."""
     gaussians = scene(2, degree=1)[78:88]
@@ -109,6 +112,7 @@ def test_pieces_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
             assert (parts[name] - whole[name]).abs().max() <= 1e-5 * whole[name].abs().max(), name
 
 
+@pytest.mark.slow
 def test_too_little_memory_makes_smaller_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory runs out, as it were, wherever more than half of the pairs are to be sorted at a time."""
     gaussians = scene(2, degree=0)[78:88]
@@ -133,6 +137,7 @@ def test_too_little_memory_makes_smaller_pieces(monkeypatch: pytest.MonkeyPatch)
         render_triton(gaussians, cameras(2))
 
 
+@pytest.mark.slow
 def test_gradients_are_the_same_bytes_every_time() -> None:
     gaussians = scene(2, degree=0)[78:88]
     first, second = (gradients(render, gaussians, cameras(1), rasteriser="triton")[1] for _ in range(2))
@@ -140,6 +145,7 @@ def test_gradients_are_the_same_bytes_every_time() -> None:
         assert torch.equal(first[name], second[name])
 
 
+@pytest.mark.slow
 def test_gaussians_that_are_not_finite_are_left_out() -> None:
     """NaN and both infinities in the last value of each kind of tensor, three Gaussians each; the others stay."""
     gaussians = scene(1, degree=1)[76:100]
