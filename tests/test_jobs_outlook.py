@@ -61,17 +61,33 @@ def test_a_light_copy_covers_as_much_and_keeps_what_is_large():
     scales = 0.01 * torch.rand(num, 3, generator=generator) + 0.001
     scales[777] = 0.5
     means = torch.randn(num, 3, generator=generator)
+    means[777] = torch.tensor([0.0, 0.0, 3.0])
     turned = torch.nn.functional.normalize(torch.randn(num, 4, generator=generator), dim=-1)
     scene = Gaussians(means, turned, scales, torch.full((num,), 0.5), torch.zeros(num, 1, 3))
     scene.opacities[5] = 0.0
-    light = lightened(scene, 2000)
+    eye = torch.tensor([0.0, 0.0, -9.0])
+    light = lightened(scene, 2000, eye)
     assert 1000 < len(light) <= 2000
     large = (light.means == means[777]).all(-1)
     assert light.scales[large].tolist() == [[0.5, 0.5, 0.5]]
-    assert covered(light[~large]) == pytest.approx(covered(scene) - 0.125, rel=0.1)
-    assert len(lightened(scene, num)) == num - 1, "what fits is left as it is, but for what nobody sees"
+    rest = torch.arange(num) != 777
+    assert covered(light[~large], eye) == pytest.approx(covered(scene[rest], eye), rel=0.1)
+    assert len(lightened(scene, num, eye)) == num - 1, "what fits is left as it is, but for what nobody sees"
 
 
-def covered(scene: Gaussians) -> float:
-    """Opacity times the largest cross-section, summed."""
-    return float((scene.opacities * scene.scales.sort(dim=-1).values[:, 1:].prod(-1)).sum())
+def test_a_backdrop_does_not_take_the_place_of_what_stands_before_it():
+    """It is large and far: to the eye about as much as everything else together."""
+    generator = torch.Generator().manual_seed(0)
+    near = torch.rand(5000, 3, generator=generator) - torch.tensor([0.5, 0.5, 2.0])
+    far = 40 * (torch.rand(500, 3, generator=generator) * torch.tensor([1.0, 1.0, 0.0]) - torch.tensor([0.5, 0.5, 1.0]))
+    scales = torch.cat([torch.full((5000, 3), 0.01), torch.full((500, 3), 1.0)])
+    turned = torch.tensor([[1.0, 0, 0, 0]]).expand(5500, 4)
+    scene = Gaussians(torch.cat([near, far]), turned, scales, torch.full((5500,), 0.9), torch.zeros(5500, 1, 3))
+    light = lightened(scene, 1000, torch.zeros(3))
+    assert (light.scales[:, 0] < 0.1).sum() > 300
+
+
+def covered(scene: Gaussians, eye: torch.Tensor) -> float:
+    """Opacity times the largest cross-section, as the eye sees it, summed."""
+    angles = scene.scales.sort(dim=-1).values / (scene.means - eye).norm(dim=-1, keepdim=True)
+    return float((scene.opacities * angles[:, 1:].prod(-1)).sum())

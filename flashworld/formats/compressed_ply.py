@@ -14,8 +14,8 @@ from jaxtyping import Float
 from flashworld.errors import FormatError
 from flashworld.formats import blocks
 from flashworld.formats.ply_header import Element, PlyHeader
-from flashworld.formats.splat import CONSTANT_HARMONIC
 from flashworld.gaussians import Gaussians
+from flashworld.geometry.harmonics import CONSTANT_HARMONIC
 
 _CHUNK = 256
 _WORDS = ["packed_position", "packed_rotation", "packed_scale", "packed_color"]

@@ -10,6 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+CONSTANT_HARMONIC = math.sqrt(1 / (4 * math.pi))
+"""Value of harmonic 0 in every direction."""
+
 
 def num_coefficients(degree: int) -> int:
     """Number of harmonics of all degrees up to `degree`."""
@@ -27,7 +30,7 @@ def basis(directions: Float[Tensor, "*batch 3"], degree: int) -> Float[Tensor, "
     """Values of the (degree + 1)^2 harmonics at unit directions."""
     x, y, z = directions.unbind(-1)
     pi = math.pi
-    values = [torch.full_like(x, math.sqrt(1 / (4 * pi)))]
+    values = [torch.full_like(x, CONSTANT_HARMONIC)]
     if degree >= 1:
         c = math.sqrt(3 / (4 * pi))
         values += [-c * y, c * z, -c * x]

@@ -102,7 +102,7 @@ class Maker:
             watch(JobProgress(stage, progress.step, steps, progress.done, progress.total, previews=tuple(seen)))
 
         for step in stream(request, self.model, exact_size=exact_size, rasteriser=self.rasteriser, report=tell):
-            light = lightened(step.scene.gaussians, PREVIEW_GAUSSIANS)
+            light = lightened(step.scene.gaussians, PREVIEW_GAUSSIANS, step.scene.cameras.positions[0])
             formats.save(light, preview(step.index))
             seen.append(step.index)
             tell(Progress("encode", 1, 1, step.index))

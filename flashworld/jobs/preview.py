@@ -1,6 +1,8 @@
 """Light copies of a scene, to be looked at while the scene is still being made."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from flashworld.gaussians import Gaussians
 from flashworld.generation.scene import MIN_VISIBLE_OPACITY
@@ -9,18 +11,24 @@ MAX_GROWTH = 4.0
 """A Gaussian that stands for many gets larger by this factor at most, lest fine things become balloons."""
 
 
-def lightened(gaussians: Gaussians, limit: int) -> Gaussians:
-    """At most `limit` Gaussians that look like the scene from afar.
+NEAREST = 0.1
+"""Of the median distance: nearer ones count as if they were this far, lest one at the eye were all that is seen."""
 
-    What a Gaussian contributes is its opacity times its largest cross-section. All are lined up in the scene's order,
-    as long as they contribute, and one is taken at each of `limit` even steps: large opaque ones surely, of many small
-    ones some. Each of these grows to the size of those that it stands for.
+
+def lightened(gaussians: Gaussians, limit: int, eye: Float[Tensor, " 3"]) -> Gaussians:
+    """At most `limit` Gaussians that look like the scene from about `eye`.
+
+    What a Gaussian contributes is its opacity times its largest cross-section over its squared distance. All are lined
+    up in the scene's order, as long as they contribute, and one is taken at each of `limit` even steps: large opaque
+    ones surely, of many small ones some. Each of these grows to the size of those that it stands for.
     """
     gaussians = gaussians.pruned(MIN_VISIBLE_OPACITY)
     if len(gaussians) <= limit:
         return gaussians
     sides = gaussians.scales.double().sort(dim=-1).values
-    contributions = (gaussians.opacities.double() * sides[:, 1] * sides[:, 2]).nan_to_num(0.0, 0.0, 0.0)
+    distances = (gaussians.means - eye.to(gaussians.means)).norm(dim=-1).double()
+    angles = sides / distances.clamp(min=NEAREST * distances.nanmedian())[:, None]
+    contributions = (gaussians.opacities.double() * angles[:, 1] * angles[:, 2]).nan_to_num(0.0, 0.0, 0.0)
     ends = contributions.cumsum(0)
     share = ends[-1] / limit
     at = (torch.arange(limit, device=ends.device) + 0.5) * share

@@ -4,13 +4,13 @@ import math
 
 import torch
 
+from flashworld.geometry.harmonics import CONSTANT_HARMONIC
 from flashworld.models.gaussian_head import MAX_SCALE
 from flashworld.training.pupil import Pupil
 
 START_OPACITY = 0.8
 START_SCALE = 0.3
 """Standard deviation in half-resolution pixels: narrow, or the picture is blurred before depth is known."""
-ZEROTH_HARMONIC = 0.28209479177387814
 
 
 @torch.no_grad()
@@ -58,7 +58,7 @@ def colour_head(pupil: Pupil) -> None:
     weight[:, :geometry], bias[:, :geometry] = 0, 0
     weight[:, geometry : geometry + 2], bias[:, geometry : geometry + 2] = 0, 0
     # Colours are 0.5 + c0 * harmonic and decoded values -1..1.
-    to_harmonic = 0.5 / ZEROTH_HARMONIC
+    to_harmonic = 0.5 / CONSTANT_HARMONIC
     weight[:, :3] = to_harmonic * _columns(out.weight.squeeze(2)).mean(2).movedim(1, 0)
     bias[:, :3] = to_harmonic * _columns(out.bias).mean(2).movedim(1, 0)
     native = pupil.config.native

@@ -14,7 +14,7 @@ from flashworld.anchoring import OPAQUE
 from flashworld.cameras import Cameras
 from flashworld.cameras.rays import cast_rays
 from flashworld.gaussians import Gaussians
-from flashworld.training.beginnings import ZEROTH_HARMONIC
+from flashworld.geometry.harmonics import CONSTANT_HARMONIC
 from flashworld.training.scenes import SceneBatch
 from flashworld.training.worlds import SKY_DISTANCE
 
@@ -52,7 +52,7 @@ def picture_of_distances(found: Float[Tensor, "b v h w p"]) -> Float[Tensor, "b 
 def colour_loss(scenes: Gaussians, batch: SceneBatch) -> Float[Tensor, ""]:
     """Mean difference of the Gaussians' constant colours from the mean colours of their cells."""
     cells = rearrange(batch.rgb, "b v c (h row) (w p) -> b (v p h w) c row", row=2, p=2).mean(-1)
-    return (0.5 + ZEROTH_HARMONIC * scenes.harmonics[:, :, 0] - cells).abs().mean()
+    return (0.5 + CONSTANT_HARMONIC * scenes.harmonics[:, :, 0] - cells).abs().mean()
 
 
 def size_loss(scenes: Gaussians, batch: SceneBatch) -> Float[Tensor, ""]:

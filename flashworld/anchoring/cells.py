@@ -1,0 +1,80 @@
+"""The picture as Gaussians that lie on the surface which predicted distances make of it."""
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from flashworld.cameras import Cameras
+from flashworld.cameras.rays import cast_rays
+from flashworld.gaussians import Gaussians
+from flashworld.geometry import quaternion_from_matrix
+from flashworld.geometry.harmonics import CONSTANT_HARMONIC
+
+OPAQUE = 0.98
+SHARE = 0.55
+"""Standard deviation within the surface as a share of the way to the neighbour. Wider ones blur (0.62 costs 0.5 dB of
+the given view at its own size), narrower ones leave gaps where the picture is magnified."""
+THICKNESS = 0.3
+"""Standard deviation through the surface, in pixels at the Gaussian's distance."""
+STRETCH = 6.0
+"""Pixels at a Gaussian's distance that lie between it and its neighbour at most, on surfaces seen from the side."""
+
+
+def picture_cells(
+    camera: Cameras, pixels: Float[Tensor, "b 3 H W"], distance: Float[Tensor, "b h w"], num_harmonics: int
+) -> Gaussians:
+    """Pictures as Gaussians on surfaces, one for each pixel, row by row.
+
+    A distance is that of two pixels, one above the other (H = 2 h, W = w): these lie where the way to the next distance
+    leads through the surface, a quarter of it up and down.
+    """
+    height, width = distance.shape[-2:]
+    origins, directions = cast_rays(camera, height, width)
+    means = origins + distance[..., None] * directions
+    pixel = distance / (camera.intrinsics[:, None, None, 0] * pixels.shape[-1])
+    # In training, how Gaussians lie follows from where they are, and teaches nothing about it.
+    rotations, across, down = _lying_on(means.detach(), pixel.detach())
+    aside = down[..., None] / 4 * rotations[..., 1]
+    scales = torch.stack([SHARE * across, SHARE / 2 * down, THICKNESS * pixel.detach()], dim=-1)
+    harmonics = torch.zeros(*means.shape[:1], *pixels.shape[-2:], num_harmonics, 3).to(distance)
+    harmonics[..., 0, :] = harmonic(rearrange(pixels, "b c h w -> b h w c"))
+    parts = (
+        rearrange(torch.stack([means - aside, means + aside], dim=2), "b h row w c -> b (h row) w c"),
+        quaternion_from_matrix(rotations).repeat_interleave(2, dim=1),
+        scales.repeat_interleave(2, dim=1),
+        torch.full_like(harmonics[..., 0, 0], OPAQUE),
+        harmonics,
+    )
+    return Gaussians(*(part.flatten(1, 2) for part in parts))
+
+
+def harmonic(pixels: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+    """The constant harmonic of colours from -1 to 1."""
+    return pixels / 2 / CONSTANT_HARMONIC
+
+
+def _lying_on(
+    means: Float[Tensor, "b h w 3"], pixel: Float[Tensor, "b h w"]
+) -> tuple[Float[Tensor, "b h w 3 3"], Float[Tensor, "b h w"], Float[Tensor, "b h w"]]:
+    """Rotations with which Gaussians lie on the surface through them, and how far their neighbours are along the axes.
+
+    The first axis leads along a row, the second down a column. Across an edge of the surface there is no neighbour: the
+    nearer one counts, and only up to `STRETCH` for each pixel between them.
+    """
+    across, down = _to_the_nearer_neighbour(means, dim=2), _to_the_nearer_neighbour(means, dim=1)
+    first = torch.nn.functional.normalize(across, dim=-1)
+    down = down - (down * first).sum(-1, keepdim=True) * first
+    second = torch.nn.functional.normalize(down, dim=-1)
+    rotations = torch.stack([first, second, torch.linalg.cross(first, second)], dim=-1)
+    widest = STRETCH * pixel
+    return rotations, across.norm(dim=-1).minimum(widest), down.norm(dim=-1).minimum(2 * widest)
+
+
+def _to_the_nearer_neighbour(means: Float[Tensor, "b h w 3"], dim: int) -> Float[Tensor, "b h w 3"]:
+    """The way to the nearer of a Gaussian's two neighbours in a row (dim 2) or column (dim 1), always onwards."""
+    steps = means.diff(dim=dim)
+    last = steps.shape[dim] - 1
+    onwards = torch.cat([steps, steps.narrow(dim, last, 1)], dim=dim)
+    back = torch.cat([steps.narrow(dim, 0, 1), steps], dim=dim)
+    return torch.where(onwards.norm(dim=-1, keepdim=True) < back.norm(dim=-1, keepdim=True), onwards, back)
