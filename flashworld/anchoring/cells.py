@@ -4,6 +4,7 @@ import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import normalize, pad, unfold
 
 from flashworld.cameras import Cameras
 from flashworld.cameras.rays import cast_rays
@@ -17,7 +18,7 @@ SHARE = 0.55
 the given view at its own size), narrower ones leave gaps where the picture is magnified."""
 THICKNESS = 0.3
 """Standard deviation through the surface, in pixels at the Gaussian's distance."""
-STRETCH = 6.0
+STRETCH = 3.0
 """Pixels at a Gaussian's distance that lie between it and its neighbour at most, on surfaces seen from the side."""
 
 
@@ -27,10 +28,11 @@ def picture_cells(
     """Pictures as Gaussians on surfaces, one for each pixel, row by row.
 
     A distance is that of two pixels, one above the other (H = 2 h, W = w): these lie where the way to the next distance
-    leads through the surface, a quarter of it up and down.
+    leads through the surface, a quarter of it up and down. Single distances that stand out are those of a neighbour.
     """
     height, width = distance.shape[-2:]
     origins, directions = cast_rays(camera, height, width)
+    distance = _without_specks(distance)
     means = origins + distance[..., None] * directions
     pixel = distance / (camera.intrinsics[:, None, None, 0] * pixels.shape[-1])
     # In training, how Gaussians lie follows from where they are, and teaches nothing about it.
@@ -49,6 +51,12 @@ def picture_cells(
     return Gaussians(*(part.flatten(1, 2) for part in parts))
 
 
+def _without_specks(distance: Float[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:
+    """Medians of 3 x 3."""
+    around = unfold(pad(distance[:, None], (1, 1, 1, 1), mode="replicate"), kernel_size=3)
+    return around.median(dim=1).values.view(distance.shape)
+
+
 def harmonic(pixels: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
     """The constant harmonic of colours from -1 to 1."""
     return pixels / 2 / CONSTANT_HARMONIC
@@ -63,9 +71,9 @@ def _lying_on(
     nearer one counts, and only up to `STRETCH` for each pixel between them.
     """
     across, down = _to_the_nearer_neighbour(means, dim=2), _to_the_nearer_neighbour(means, dim=1)
-    first = torch.nn.functional.normalize(across, dim=-1)
+    first = normalize(across, dim=-1)
     down = down - (down * first).sum(-1, keepdim=True) * first
-    second = torch.nn.functional.normalize(down, dim=-1)
+    second = normalize(down, dim=-1)
     rotations = torch.stack([first, second, torch.linalg.cross(first, second)], dim=-1)
     widest = STRETCH * pixel
     return rotations, across.norm(dim=-1).minimum(widest), down.norm(dim=-1).minimum(2 * widest)
