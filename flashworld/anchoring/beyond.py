@@ -69,7 +69,7 @@ def backdrop(
     depth = (DEEPENING * farthest)[:, None, None, None]
     along = -(directions * camera.rotations[:, None, None, :, 2]).sum(-1, keepdim=True)
     means = camera.positions[:, None, None] + directions * (depth / along)
-    size = OVERLAP * depth[..., 0] / torch.maximum(fx * w, fy * h)[:, None, None]
+    size = OVERLAP * depth[..., 0] / torch.minimum(fx * w, fy * h)[:, None, None]
     harmonics = torch.zeros(*size.shape[:1], height, width, num_harmonics, 3).to(cells)
     harmonics[..., 0, :] = harmonic(rearrange(colours, "b c h w -> b h w c"))
     parts = (
