@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from einops import rearrange
 
-from flashworld.anchoring import OPAQUE, AnchoredDecoder, anchored, decoder_for
+from flashworld.anchoring import OPAQUE, AnchoredDecoder, anchored, anchored_batch, decoder_for
 from flashworld.anchoring.beyond import REACH
-from flashworld.anchoring.sight import beside
+from flashworld.anchoring.sight import beside, projected
 from flashworld.cameras import Cameras
+from flashworld.cameras.rays import cast_rays
 from flashworld.conditioning import PictureAt
 from flashworld.events import Report, ignore
 from flashworld.gaussians import Gaussians
+from flashworld.geometry import matrix_from_quaternion
 from flashworld.geometry.harmonics import CONSTANT_HARMONIC
 from flashworld.rendering import render
 
@@ -43,6 +46,14 @@ def scene_at(distance: float) -> Gaussians:
     )
 
 
+def scene_of(distances: torch.Tensor) -> Gaussians:
+    """The same, but the first view's Gaussians are at these distances [row, column] along its rays."""
+    _, directions = cast_rays(cameras()[:1], HEIGHT // 2, WIDTH)
+    own = rearrange(distances[..., None] * directions[0], "h (w p) c -> (p h w) c", p=2)
+    scene = scene_at(2.0)
+    return replace(scene, means=torch.cat([own, scene.means[OWN:]]))
+
+
 def smooth_picture() -> torch.Tensor:
     ramp = torch.linspace(-0.8, 0.8, WIDTH).expand(HEIGHT, WIDTH)
     return torch.stack([ramp, -ramp, 0.5 * ramp.flip(0)])
@@ -60,12 +71,49 @@ def test_the_given_view_shows_the_picture(view: int):
 def test_a_pixel_of_the_picture_keeps_its_edges_where_it_is_magnified():
     """Rows too, across the pairs that share a distance: means of two rows would be grey, 0.4 from the truth."""
     row, column = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
-    for along in (row, column):
-        stripes = torch.where((along + 1) % 4 < 2, 0.8, -0.8).expand(3, -1, -1)
+    for along in (row + 1, column):
+        stripes = torch.where(along % 4 < 2, 0.8, -0.8).expand(3, -1, -1)
         scene = anchored(scene_at(2.0), cameras(), PictureAt(stripes, 0))
         shown = render(scene, cameras()[:1], 4 * HEIGHT, 4 * WIDTH).colour[0, :, 16:-16, 16:-16]
         truth = (stripes / 2 + 0.5).repeat_interleave(4, dim=1).repeat_interleave(4, dim=2)[:, 16:-16, 16:-16]
         assert (shown - truth).abs().mean() < 0.2
+
+
+def test_pixels_lie_on_their_rays_whichever_way_the_surface_slants():
+    """A plane that recedes to the right and upwards: seen from the camera, each Gaussian is in its pixel's middle."""
+    camera = cameras()[:1]
+    _, directions = cast_rays(camera, HEIGHT // 2, WIDTH)
+    distances = 2 / (directions[0] @ torch.tensor([-0.5, -0.8, -1.0]))
+    after = anchored(scene_of(distances), cameras(), PictureAt(smooth_picture(), 0))
+    right, down, _ = projected(after.means[None, : 2 * OWN], camera)
+    row, column = torch.meshgrid(torch.arange(HEIGHT) + 0.5, torch.arange(WIDTH) + 0.5, indexing="ij")
+    inner = slice(4, -4)
+    assert (right[0].view(HEIGHT, WIDTH) * WIDTH - column)[inner, inner].abs().max() < 0.05
+    assert (down[0].view(HEIGHT, WIDTH) * HEIGHT - row)[inner, inner].abs().max() < 0.2
+    normals = matrix_from_quaternion(after.quaternions[: 2 * OWN])[..., 2].view(HEIGHT, WIDTH, 3)[inner, inner]
+    plane = torch.nn.functional.normalize(torch.tensor([0.5, 0.8, 1.0]), dim=0)
+    assert (normals @ plane).abs().min() > 0.999
+
+
+def test_a_single_wrong_distance_is_no_speck():
+    distances = torch.full((HEIGHT // 2, WIDTH), 2.0)
+    distances[5, 7], distances[9, 20] = 0.5, 9.0
+    after = anchored(scene_of(distances), cameras(), PictureAt(smooth_picture(), 0))
+    torch.testing.assert_close(after.means[: 2 * OWN].norm(dim=-1), torch.full((2 * OWN,), 2.0), atol=3e-3, rtol=0)
+
+
+@pytest.mark.parametrize("blurred", [False, True])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_gaussians_do_not_reach_across_an_edge(dim: int, blurred: bool):
+    """Nor does one halfway between the surfaces, as predictions have them, reach either."""
+    distances = torch.full((HEIGHT // 2, WIDTH), 2.0)
+    middle = distances.shape[dim] // 2
+    distances.narrow(dim, middle, middle).fill_(8.0)
+    if blurred:
+        distances.narrow(dim, middle, 1).fill_(4.5)
+    after = anchored(scene_of(distances), cameras(), PictureAt(smooth_picture(), 0))
+    pixel = distances.repeat_interleave(2, dim=0).flatten() / (0.9 * WIDTH)
+    assert (after.scales[: 2 * OWN].amax(dim=-1) < 1.7 * pixel).all()
 
 
 def test_the_given_views_gaussians_keep_their_distances_or_take_the_constant_one():
@@ -105,21 +153,67 @@ def test_beyond_the_border_colours_go_over_from_the_pictures_to_the_models():
     torch.testing.assert_close(shares, (-angles / REACH).exp() * (angles > 0), atol=3e-3, rtol=0)
 
 
-@pytest.mark.parametrize("sideways", [-0.4, 0.0, 0.4])
-def test_a_gap_shows_the_border_and_nobody_sees_through_the_world(sideways: float):
-    """A camera that backed off, and turned by as much as paths do, sees colours wherever it looks."""
-    green = torch.tensor([-0.6, 0.6, -0.6])[:, None, None].expand(3, HEIGHT, WIDTH)
-    nothing = replace(scene_at(2.0), means=torch.full((VIEWS * OWN, 3), 9.0))
-    scene = anchored(replace(nothing, means=nothing.means - 20 * torch.eye(3)[2]), cameras(), PictureAt(green, 0), 2.0)
-    turn = torch.tensor(sideways / 2)
+SIDES = {
+    "left": ([1.0, -1, -1], -1, 0),
+    "right": ([-1.0, 1, -1], 1, 0),
+    "up": ([-1.0, -1, 1], 0, 1),
+    "down": ([1.0, 1, -1], 0, -1),
+}
+"""Colours of a picture's borders, and where they are: to the right and upwards."""
+
+
+def four_borders() -> torch.Tensor:
+    """A picture that is divided by its diagonals."""
+    x = torch.linspace(-1, 1, WIDTH).expand(HEIGHT, WIDTH)
+    y = torch.linspace(1, -1, HEIGHT)[:, None].expand(HEIGHT, WIDTH)
+    colours = {name: torch.tensor(colour)[:, None, None] for name, (colour, _, _) in SIDES.items()}
+    sideways = torch.where(x < 0, colours["left"], colours["right"])
+    return torch.where(x.abs() > y.abs(), sideways, torch.where(y > 0, colours["up"], colours["down"]))
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_each_border_goes_on_at_its_own_side(side: str):
+    """Into what is imagined there; and into the gaps, which a camera sees that backed off and turned a little."""
+    colour, right, up = SIDES[side]
+    truth = torch.tensor(colour) / 2 + 0.5
+    scene, middle = scene_at(2.0), torch.tensor([0.0, 0, -1])
+    towards = middle + torch.tensor([right * 0.62, up * 0.42, 0.0])
+    means = torch.full_like(scene.means, 9.0)
+    means[:OWN] = scene.means[:OWN]
+    means[OWN] = 4 * towards
+    harmonics = torch.zeros_like(scene.harmonics)
+    after = anchored(replace(scene, means=means, harmonics=harmonics), cameras(), PictureAt(four_borders(), 0))
+    found = 0.5 + CONSTANT_HARMONIC * after.harmonics[2 * OWN, 0]
+    assert (found - truth).abs().max() < 0.1
+    turn = torch.tensor(0.2)
     moved = Cameras(
-        torch.stack([turn.cos(), turn * 0, turn.sin(), turn * 0])[None],
+        torch.stack([turn.cos(), up * turn.sin(), -right * turn.sin(), 0 * turn])[None],
         torch.tensor([[0.0, 0, 0.4]]),
         cameras().intrinsics[:1],
     )
-    seen = render(scene, moved, HEIGHT, WIDTH)
+    seen = render(after, moved, HEIGHT, WIDTH)
     assert seen.alpha.min() > 0.9
-    assert (seen.colour[0, 1] > seen.colour[0, 0] + 0.3).all()
+    edge = {"left": seen.colour[0, :, 12:20, 1], "right": seen.colour[0, :, 12:20, -2],
+            "up": seen.colour[0, :, 1, 20:28], "down": seen.colour[0, :, -2, 20:28]}[side]  # fmt: skip
+    assert (edge.mean(dim=1) - truth).abs().max() < 0.25
+
+
+def test_nothing_stands_behind_the_backdrop():
+    scene = scene_at(2.0)
+    far = replace(scene, means=torch.cat([scene.means[:OWN], 4 * scene.means[OWN:]]))
+    after = anchored(far, cameras(), PictureAt(smooth_picture(), 0), 1.0)
+    backdrop = after.means[(VIEWS + 1) * OWN :]
+    assert len(backdrop) > 1000
+    assert backdrop[:, 2].max() < after.means[: (VIEWS + 1) * OWN, 2].min()
+
+
+def test_pictures_of_a_batch_may_show_different_views():
+    pictures = [PictureAt(smooth_picture(), 2), PictureAt(four_borders(), 0)]
+    both = Cameras.from_vectors(torch.stack([cameras().vectors()] * 2))
+    made = Gaussians.from_vectors(torch.stack([scene_at(2.0).vectors(), scene_at(3.0).vectors()]))
+    found = anchored_batch(made, both, pictures)
+    for number, picture in enumerate(pictures):
+        torch.testing.assert_close(found[number].vectors(), anchored(made[number], cameras(), picture).vectors())
 
 
 def test_scenes_without_a_picture_or_of_other_models_are_left_alone():

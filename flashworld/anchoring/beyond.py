@@ -5,6 +5,8 @@ there is nothing at all. Close to the border, its own colours are the better gue
 the gaps. Both are coarse on purpose, since details carried on would become streaks.
 """
 
+import math
+
 import torch
 from einops import rearrange
 from jaxtyping import Float
@@ -17,30 +19,31 @@ from flashworld.cameras import Cameras
 from flashworld.cameras.rays import cast_rays
 from flashworld.gaussians import Gaussians
 
-NUM_CELLS = 12
-"""Coarse cells along the picture's shorter side."""
+NUM_CELLS = 192
+"""Coarse cells of a picture."""
 REACH = 0.3
 """Radians beyond the border at which the picture's share of a colour has fallen to 1/e."""
 WIDENING = 3
 """Pictures that the backdrop is wide and high; odd. It reaches half a radian beyond the border, and never behind the
 camera, so that the world can be looked into from there."""
-DEEPENING = 1.5
-"""Depth of the backdrop in the largest distance of the picture's surface."""
+DEEPENING = 1.2
+"""Depth of the backdrop in the largest distance of what stands before it."""
 OVERLAP = 0.6
 """Standard deviation of the backdrop's Gaussians in its cells."""
 
 
 def coarse(pixels: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b 3 h w"]:
     """Mean colours of the coarse cells of pictures."""
-    cell = min(pixels.shape[-2:]) / NUM_CELLS
-    return interpolate(pixels, [round(side / cell) for side in pixels.shape[-2:]], mode="area")
+    height, width = pixels.shape[-2:]
+    cell = math.sqrt(height * width / NUM_CELLS)
+    return interpolate(pixels, [max(1, round(side / cell)) for side in (height, width)], mode="area")
 
 
 def carried_on(
     harmonics: Float[Tensor, "b n k 3"],
     means: Float[Tensor, "b n 3"],
     camera: Cameras,
-    cells: Float[Tensor, "b 3 h w"],
+    picture: Float[Tensor, "b 3 h w"],
 ) -> Float[Tensor, "b n k 3"]:
     """Harmonics of Gaussians at `means`, mixed with the colours that coarse pictures have at the nearest border.
 
@@ -49,19 +52,19 @@ def carried_on(
     right, down, angle = beside(means.detach(), camera)
     share = ((-angle / REACH).exp() * (angle > 0))[..., None]
     places = torch.stack([2 * right - 1, 2 * down - 1], dim=-1)[:, None]
-    found = grid_sample(cells, places, padding_mode="border", align_corners=False)
+    found = grid_sample(picture, places, padding_mode="border", align_corners=False)
     mixed = (1 - share)[..., None] * harmonics
     constant = mixed[..., :1, :] + (share * harmonic(rearrange(found, "b c 1 n -> b n c")))[..., None, :]
     return torch.cat([constant, mixed[..., 1:, :]], dim=-2)
 
 
 def backdrop(
-    camera: Cameras, cells: Float[Tensor, "b 3 h w"], farthest: Float[Tensor, " b"], num_harmonics: int
+    camera: Cameras, picture: Float[Tensor, "b 3 h w"], farthest: Float[Tensor, " b"], num_harmonics: int
 ) -> Gaussians:
-    """Boards behind all that cameras [b] see at up to `farthest`: coarse pictures, and around them their borders."""
-    h, w = cells.shape[-2:]
+    """Planes behind all that is up to `farthest` from cameras [b]: coarse pictures, and around them their borders."""
+    h, w = picture.shape[-2:]
     around = WIDENING // 2
-    colours = pad(cells, (around * w, around * w, around * h, around * h), mode="replicate")
+    colours = pad(picture, (around * w, around * w, around * h, around * h), mode="replicate")
     height, width = colours.shape[-2:]
     fx, fy, cx, cy = camera.intrinsics.unbind(-1)
     wide = torch.stack([fx, fy, cx + around, cy + around], dim=-1) / WIDENING
@@ -70,7 +73,7 @@ def backdrop(
     along = -(directions * camera.rotations[:, None, None, :, 2]).sum(-1, keepdim=True)
     means = camera.positions[:, None, None] + directions * (depth / along)
     size = OVERLAP * depth[..., 0] / torch.minimum(fx * w, fy * h)[:, None, None]
-    harmonics = torch.zeros(*size.shape[:1], height, width, num_harmonics, 3).to(cells)
+    harmonics = torch.zeros(*size.shape[:1], height, width, num_harmonics, 3).to(picture)
     harmonics[..., 0, :] = harmonic(rearrange(colours, "b c h w -> b h w c"))
     parts = (
         means,

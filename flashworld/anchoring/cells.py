@@ -27,22 +27,20 @@ def picture_cells(
 ) -> Gaussians:
     """Pictures as Gaussians on surfaces, one for each pixel, row by row.
 
-    A distance is that of two pixels, one above the other (H = 2 h, W = w): these lie where the way to the next distance
-    leads through the surface, a quarter of it up and down. Single distances that stand out are those of a neighbour.
+    A distance is that of two pixels, one above the other (H = 2 h, W = w): these lie on the way to the next distance in
+    the column, a quarter of it up and down.
     """
     height, width = distance.shape[-2:]
     origins, directions = cast_rays(camera, height, width)
-    distance = _without_specks(distance)
     means = origins + distance[..., None] * directions
     pixel = distance / (camera.intrinsics[:, None, None, 0] * pixels.shape[-1])
     # In training, how Gaussians lie follows from where they are, and teaches nothing about it.
-    rotations, across, down = _lying_on(means.detach(), pixel.detach())
-    aside = down[..., None] / 4 * rotations[..., 1]
-    scales = torch.stack([SHARE * across, SHARE / 2 * down, THICKNESS * pixel.detach()], dim=-1)
+    across, down = _neighbours(means.detach(), pixel.detach())
+    rotations, scales = _lying_on(across, down, pixel.detach())
     harmonics = torch.zeros(*means.shape[:1], *pixels.shape[-2:], num_harmonics, 3).to(distance)
     harmonics[..., 0, :] = harmonic(rearrange(pixels, "b c h w -> b h w c"))
     parts = (
-        rearrange(torch.stack([means - aside, means + aside], dim=2), "b h row w c -> b (h row) w c"),
+        rearrange(torch.stack([means - down / 4, means + down / 4], dim=2), "b h row w c -> b (h row) w c"),
         quaternion_from_matrix(rotations).repeat_interleave(2, dim=1),
         scales.repeat_interleave(2, dim=1),
         torch.full_like(harmonics[..., 0, 0], OPAQUE),
@@ -51,8 +49,8 @@ def picture_cells(
     return Gaussians(*(part.flatten(1, 2) for part in parts))
 
 
-def _without_specks(distance: Float[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:
-    """Medians of 3 x 3."""
+def without_specks(distance: Float[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:
+    """Distances of which single ones that stand out are a neighbour's: medians of 3 x 3."""
     around = unfold(pad(distance[:, None], (1, 1, 1, 1), mode="replicate"), kernel_size=3)
     return around.median(dim=1).values.view(distance.shape)
 
@@ -62,21 +60,32 @@ def harmonic(pixels: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
     return pixels / 2 / CONSTANT_HARMONIC
 
 
-def _lying_on(
+def _neighbours(
     means: Float[Tensor, "b h w 3"], pixel: Float[Tensor, "b h w"]
-) -> tuple[Float[Tensor, "b h w 3 3"], Float[Tensor, "b h w"], Float[Tensor, "b h w"]]:
-    """Rotations with which Gaussians lie on the surface through them, and how far their neighbours are along the axes.
-
-    The first axis leads along a row, the second down a column. Across an edge of the surface there is no neighbour: the
-    nearer one counts, and only up to `STRETCH` for each pixel between them.
-    """
+) -> tuple[Float[Tensor, "b h w 3"], Float[Tensor, "b h w 3"]]:
+    """The ways to the neighbours in row and column. Beyond `STRETCH` for each pixel between them there is an edge."""
     across, down = _to_the_nearer_neighbour(means, dim=2), _to_the_nearer_neighbour(means, dim=1)
+    widest = (STRETCH * pixel)[..., None]
+    return _at_most(across, widest), _at_most(down, 2 * widest)
+
+
+def _at_most(way: Float[Tensor, "b h w 3"], length: Float[Tensor, "b h w 1"]) -> Float[Tensor, "b h w 3"]:
+    return way * (length / way.norm(dim=-1, keepdim=True).clamp(min=1e-12)).clamp(max=1)
+
+
+def _lying_on(
+    across: Float[Tensor, "b h w 3"], down: Float[Tensor, "b h w 3"], pixel: Float[Tensor, "b h w"]
+) -> tuple[Float[Tensor, "b h w 3 3"], Float[Tensor, "b h w 3"]]:
+    """Rotations and scales of Gaussians that lie in the plane of the ways to their neighbours, two of them in a column.
+
+    The first axis leads along the row, the second is what of the way down the column is square to it.
+    """
     first = normalize(across, dim=-1)
-    down = down - (down * first).sum(-1, keepdim=True) * first
-    second = normalize(down, dim=-1)
+    square = down - (down * first).sum(-1, keepdim=True) * first
+    second = normalize(square, dim=-1)
     rotations = torch.stack([first, second, torch.linalg.cross(first, second)], dim=-1)
-    widest = STRETCH * pixel
-    return rotations, across.norm(dim=-1).minimum(widest), down.norm(dim=-1).minimum(2 * widest)
+    scales = [SHARE * across.norm(dim=-1), SHARE / 2 * square.norm(dim=-1), THICKNESS * pixel]
+    return rotations, torch.stack(scales, dim=-1)
 
 
 def _to_the_nearer_neighbour(means: Float[Tensor, "b h w 3"], dim: int) -> Float[Tensor, "b h w 3"]:

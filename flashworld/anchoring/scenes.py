@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from flashworld.anchoring.beyond import backdrop, carried_on, coarse
-from flashworld.anchoring.cells import OPAQUE, picture_cells
+from flashworld.anchoring.cells import OPAQUE, picture_cells, without_specks
 from flashworld.anchoring.sight import stands_before
 from flashworld.cameras import Cameras
 from flashworld.conditioning import PictureAt
@@ -94,8 +94,7 @@ def _anchored(
     h, w = pixels.shape[-2] // 2, pixels.shape[-1] // 2
     distance = (scenes.means[:, own] - camera.positions[:, None]).norm(dim=-1)
     distance = rearrange(distance, "b (p h w) -> b h (w p)", p=2, h=h, w=w)
-    if constant_distance is not None:
-        distance = torch.full_like(distance, constant_distance)
+    distance = without_specks(distance) if constant_distance is None else torch.full_like(distance, constant_distance)
     border = coarse(pixels)
     clear = stands_before(scenes.means, camera, BEHIND * distance)
     imagined = replace(
@@ -104,5 +103,10 @@ def _anchored(
         harmonics=carried_on(scenes.harmonics, scenes.means, camera, border),
     ).vectors()
     cells = picture_cells(camera, pixels, distance, num_harmonics).vectors()
-    behind = backdrop(camera, border, distance.detach().flatten(1).amax(dim=1), num_harmonics).vectors()
+    behind = backdrop(camera, border, _farthest(scenes, camera), num_harmonics).vectors()
     return Gaussians.from_vectors(torch.cat([imagined[:, : own.start], cells, imagined[:, own.stop :], behind], dim=1))
+
+
+def _farthest(scenes: Gaussians, camera: Cameras) -> Float[Tensor, " b"]:
+    """Largest distance of Gaussians from cameras [b]."""
+    return (scenes.means.detach() - camera.positions[:, None]).norm(dim=-1).nan_to_num(0, 0, 0).amax(dim=1)

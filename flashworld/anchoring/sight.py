@@ -24,8 +24,8 @@ def beside(
     """Where in the pictures of cameras [b] points are seen, or would nearly be, and how far beside it they are.
 
     Returns:
-        Right and down, 0 to 1, of the place in the picture that is nearest; and the angle in radians between the rays
-        to the point and to that place, 0 in the picture.
+        Right and down, 0 to 1, of the place in the picture that is nearest on its plane; and the angle in radians
+        between the rays to the point and to that place, 0 in the picture.
     """
     right, down, inside = projected(points, camera)
     right, down = right.clamp(0, 1), down.clamp(0, 1)

@@ -102,7 +102,8 @@ class Maker:
             watch(JobProgress(stage, progress.step, steps, progress.done, progress.total, previews=tuple(seen)))
 
         for step in stream(request, self.model, exact_size=exact_size, rasteriser=self.rasteriser, report=tell):
-            light = lightened(step.scene.gaussians, PREVIEW_GAUSSIANS, step.scene.cameras.positions[0])
+            eye = step.scene.cameras.positions[request.image_index]
+            light = lightened(step.scene.gaussians, PREVIEW_GAUSSIANS, eye)
             formats.save(light, preview(step.index))
             seen.append(step.index)
             tell(Progress("encode", 1, 1, step.index))

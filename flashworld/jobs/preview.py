@@ -9,8 +9,6 @@ from flashworld.generation.scene import MIN_VISIBLE_OPACITY
 
 MAX_GROWTH = 4.0
 """A Gaussian that stands for many gets larger by this factor at most, lest fine things become balloons."""
-
-
 NEAREST = 0.1
 """Of the median distance: nearer ones count as if they were this far, lest one at the eye were all that is seen."""
 

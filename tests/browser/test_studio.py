@@ -69,7 +69,7 @@ def the_world_grows(sights: list[dict[str, Any]], folder: Path) -> None:
     changes = [np.abs(after - before).mean() for before, after in pairwise(pictures)]
     assert min(changes[:3]) > 0.5, "the view shows another world than before"
     # A world that is light already is its own last preview.
-    assert (changes[3] > 0) == (sights[4]["splats"] > sights[3]["splats"])
+    assert changes[3] > 0.2 or sights[4]["splats"] == sights[3]["splats"]
 
 
 def test_the_main_flow_by_keyboard_alone_and_without_barriers(address: str, tmp_path: Path):
