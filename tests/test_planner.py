@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from flashworld.anchoring import anchored_batch
+from flashworld.cameras import Cameras
+from flashworld.conditioning import PictureAt
+from flashworld.gaussians import Gaussians
 from flashworld.models.config import FLASHWORLD, TINY
 from flashworld.models.model import build_networks
 from flashworld.placement import PLANS, RESIDENT, Card, Plan, find_card
@@ -43,6 +47,19 @@ def test_weights_of_a_small_model_are_those_it_has():
 
 def test_a_full_size_scene_has_four_million_gaussians():
     assert num_gaussians(FLASHWORLD, FULL_SIZE) == 4_055_040
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 128), (160, 64)])
+def test_anchored_scenes_have_as_many_gaussians_as_they_get(height: int, width: int):
+    """A picture becomes twice as many Gaussians as its view had, and has a backdrop."""
+    size = Size(3, height, width, scenes=2)
+    decoded = num_gaussians(replace(TINY, anchored=False), size)
+    generator = torch.Generator().manual_seed(0)
+    scenes = Gaussians.from_vectors(torch.rand(2, decoded // 2, 11 + 27, generator=generator) + 1)
+    ahead = torch.tensor([1.0, 0, 0, 0, 0, 0, 0, 0.9, 1.2, 0.5, 0.5]).expand(2, 3, 11)
+    picture = PictureAt(torch.zeros(3, height, width), 1)
+    made = anchored_batch(scenes, Cameras.from_vectors(ahead), [picture, None])
+    assert num_gaussians(replace(TINY, anchored=True), size) == pytest.approx(2 * len(made), rel=0.02)
 
 
 @pytest.mark.parametrize(

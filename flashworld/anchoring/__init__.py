@@ -6,8 +6,9 @@ picture's border its colours go on into what the model imagines, and stand behin
 `ModelConfig.anchored` asks for it.
 """
 
+from flashworld.anchoring.beyond import NUM_IN_BACKDROP
 from flashworld.anchoring.cells import OPAQUE
 from flashworld.anchoring.scenes import AnchoredDecoder, anchored, anchored_batch, decoder_for
 from flashworld.anchoring.sight import stands_before
 
-__all__ = ["OPAQUE", "AnchoredDecoder", "anchored", "anchored_batch", "decoder_for", "stands_before"]
+__all__ = ["NUM_IN_BACKDROP", "OPAQUE", "AnchoredDecoder", "anchored", "anchored_batch", "decoder_for", "stands_before"]

@@ -26,6 +26,8 @@ REACH = 0.3
 WIDENING = 3
 """Pictures that the backdrop is wide and high; odd. It reaches half a radian beyond the border, and never behind the
 camera, so that the world can be looked into from there."""
+NUM_IN_BACKDROP = WIDENING**2 * NUM_CELLS
+"""Gaussians of the backdrop, about: rows and columns of cells are rounded."""
 DEEPENING = 1.2
 """Depth of the backdrop in the largest distance of what stands before it."""
 OVERLAP = 0.6

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from flashworld.anchoring import NUM_IN_BACKDROP
 from flashworld.models.config import ModelConfig
 from flashworld.models.fp8 import Fp8, quantise_blocks
 from flashworld.models.model import build_networks
@@ -92,8 +93,9 @@ def _bytes(module: nn.Module, dtype: torch.dtype, prefix: str = "") -> int:
 
 
 def num_gaussians(config: ModelConfig, size: Size) -> int:
-    """Points of a scene: two for each cell of the half-resolution grid."""
-    return size.latents * 64 * config.points_per_pixel
+    """Gaussians of scenes: two for each cell of the half-resolution grid; about, where they are anchored."""
+    decoded = size.latents * 64 * config.points_per_pixel
+    return decoded + (decoded // size.frames + size.scenes * NUM_IN_BACKDROP if config.anchored else 0)
 
 
 def scene_bytes(config: ModelConfig, size: Size) -> int:
