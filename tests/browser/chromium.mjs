@@ -72,7 +72,31 @@ export async function pageOf(browser, viewport = { width: 640, height: 480 }) {
   await page.setViewport(viewport);
   page.on('console', (message) => console.error(message.text()));
   page.on('pageerror', (error) => console.error(error.stack ?? String(error)));
+  const click = page.click.bind(page);
+  page.click = (...given) => again(() => click(...given));
   return page;
+}
+
+/** Lists are drawn anew while one reaches into them: what was found may be gone before it is touched. */
+async function again(touch, times = 50) {
+  try {
+    return await touch();
+  } catch (error) {
+    if (times === 0 || !/detached|not clickable/.test(error.message)) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return again(touch, times - 1);
+  }
+}
+
+/** The rectangle of an element in the window, once it has stayed for a tenth of a second. */
+export async function placeOf(page, selector) {
+  const stays = (wanted) => {
+    const place = document.querySelector(wanted)?.getBoundingClientRect().toJSON();
+    const before = window.placeSeen;
+    window.placeSeen = JSON.stringify([wanted, place]);
+    return place?.width > 0 && window.placeSeen === before && place;
+  };
+  return (await page.waitForFunction(stays, { polling: 100 }, selector)).jsonValue();
 }
 
 /** Does parts of a visit one after another, and tells how many seconds each took; on stderr, which is at work. */

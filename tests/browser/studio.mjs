@@ -6,7 +6,7 @@
 
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { answer, folder, inTurn, job, pageOf, withBrowser } from './chromium.mjs';
+import { answer, folder, inTurn, job, pageOf, placeOf, withBrowser } from './chromium.mjs';
 
 const PHONE = { width: 390, height: 844, isMobile: true, hasTouch: true, deviceScaleFactor: 2 * job.scale };
 const errors = [];
@@ -103,10 +103,7 @@ async function edit(page) {
   const before = (await path(page)).keys;
   await page.evaluate(() => studio.view.setPose({ position: [0.9, 0.8, 1.7], quaternion: [0.96, -0.16, 0.2, 0.03] }));
   await rest(300);
-  const dot = await page.$eval('.handles .dot.selected', (element) => {
-    const { x, y, width, height } = element.getBoundingClientRect();
-    return { x: x + width / 2, y: y + height / 2 };
-  });
+  const dot = await middle(page, '.handles .dot.selected');
   await page.mouse.move(dot.x, dot.y);
   await page.mouse.down();
   await page.mouse.move(dot.x + 40, dot.y - 25, { steps: 6 });
@@ -278,6 +275,6 @@ async function phone(page) {
 }
 
 async function middle(page, selector) {
-  const box = await (await page.$(selector)).boundingBox();
+  const box = await placeOf(page, selector);
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 }

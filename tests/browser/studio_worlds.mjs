@@ -6,7 +6,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { answer, folder, inTurn, job, pageOf, withBrowser } from './chromium.mjs';
+import { answer, folder, inTurn, job, pageOf, placeOf, withBrowser } from './chromium.mjs';
 
 const errors = [];
 const seen = { errors };
@@ -245,7 +245,7 @@ async function timeline(page) {
   }
   const paces = async () => (await draft(page)).path.keys.map(({ pace }) => pace);
   const before = await paces();
-  const mark = await (await page.$('#graph .key-mark:not(.end)')).boundingBox();
+  const mark = await placeOf(page, '#graph .key-mark:not(.end)');
   const [x, y] = [mark.x + mark.width / 2, mark.y + mark.height / 2];
   await page.mouse.move(x, y);
   await page.mouse.down();
