@@ -10,7 +10,8 @@ PYTHON_OF_VENV = $(VENV)/bin/python
 INSTALLED = $(VENV)/.installed
 INSTALLED_DEV = $(VENV)/.installed-dev
 INSTALLED_STUDIO = $(VENV)/.installed-studio
-NODE_MODULES = tests/node/node_modules/.installed tools/vendor/node_modules/.installed
+NODE_OF_TESTS = tests/node/node_modules/.installed
+NODE_MODULES = $(NODE_OF_TESTS) tools/vendor/node_modules/.installed
 
 # Tests that open our files in programs by others need those programs: node for `external`, chromium too for `browser`.
 NODE := $(shell command -v node)
@@ -29,7 +30,7 @@ demo: $(INSTALLED) ## Turn a shipped picture into out/*.ply, .spz and .mp4
 studio: $(INSTALLED_STUDIO) ## Open the studio, the local application for the browser
 	$(PYTHON_OF_VENV) app.py
 
-test: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the quick tests; those in node where it is installed
+test: $(INSTALLED_DEV) $(if $(NODE),$(NODE_OF_TESTS)) ## Run the quick tests; those in node where it is installed
 	$(if $(NODE),,@echo "node is missing: the tests that need it are left out")
 	$(PYTHON_OF_VENV) -m pytest -n $(WORKERS) -m "$(QUICK)"
 

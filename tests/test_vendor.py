@@ -12,6 +12,7 @@ VENDOR = ROOT / "tools/vendor"
 WEB = ROOT / "flashworld/apps/web"
 
 
+@pytest.mark.slow
 @pytest.mark.external
 def test_the_vendor_file_is_what_its_build_makes():
     assert (VENDOR / "node_modules").is_dir(), "Run `npm ci --ignore-scripts` in tools/vendor first."
