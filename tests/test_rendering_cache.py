@@ -15,7 +15,7 @@ PACKAGE = Path(flashworld.__file__).parent
 KERNELS = PACKAGE / "rendering" / "numba_rasteriser"
 
 SCRIPT = """
-import time, torch
+import torch
 from flashworld.cameras import Cameras
 from flashworld.gaussians import Gaussians
 from flashworld.rendering import render
@@ -24,21 +24,19 @@ means = torch.tensor([[0.0, 0.0, -2.0]])
 quaternion = torch.tensor([[1.0, 0.0, 0.0, 0.0]])
 gaussians = Gaussians(means, quaternion, torch.full((1, 3), 0.2), torch.ones(1), torch.zeros(1, 9, 3))
 camera = Cameras(quaternion, torch.zeros(1, 3), torch.tensor([[1.0, 1.0, 0.5, 0.5]]))
-started = time.perf_counter()
 render(gaussians, camera, 32, 32)
-elapsed = time.perf_counter() - started
 kernels = [projection.project, tiles.scatter, blending.blend]
-print(elapsed, sum(sum(kernel.stats.cache_hits.values()) for kernel in kernels), len(kernels))
+print(sum(sum(kernel.stats.cache_hits.values()) for kernel in kernels), len(kernels))
 """
 
 
-def run(root: Path, **environment: str) -> tuple[float, int, int]:
-    """Seconds of a first call in a new process, cache hits, number of kernels."""
+def run(root: Path, **environment: str) -> tuple[int, int]:
+    """Cache hits of a first call in a new process, and the number of kernels."""
     variables = {**os.environ, "PYTHONPATH": str(root), **environment}
     done = ran([sys.executable, "-c", SCRIPT], 240, env=variables, cwd=root)
     assert done.returncode == 0, done.stderr
-    elapsed, hits, num_kernels = done.stdout.split()
-    return float(elapsed), int(hits), int(num_kernels)
+    hits, num_kernels = done.stdout.split()
+    return int(hits), int(num_kernels)
 
 
 def copy_package(folder: Path) -> Path:
@@ -49,11 +47,10 @@ def copy_package(folder: Path) -> Path:
 @pytest.mark.slow
 def test_second_process_compiles_nothing(tmp_path: Path) -> None:
     root = copy_package(tmp_path)
-    first, hits, _ = run(root)
+    hits, _ = run(root)
     assert hits == 0
-    second, hits, num_kernels = run(root)
+    hits, num_kernels = run(root)
     assert hits == num_kernels
-    assert second < first / 3
 
 
 @pytest.mark.slow
@@ -63,7 +60,7 @@ def test_folders_that_cannot_be_written_are_done_without(tmp_path: Path) -> None
     (root / "flashworld" / "rendering" / "numba_rasteriser" / "__pycache__").write_text("")
     (tmp_path / "home").write_text("")
     home = str(tmp_path / "home")
-    _, hits, _ = run(root, HOME=home, XDG_CACHE_HOME=home, PYTHONDONTWRITEBYTECODE="1")
+    hits, _ = run(root, HOME=home, XDG_CACHE_HOME=home, PYTHONDONTWRITEBYTECODE="1")
     assert hits == 0
 
 
