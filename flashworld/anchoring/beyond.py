@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate, pad
 
-from flashworld.anchoring.cells import OPAQUE, harmonic
+from flashworld.anchoring.cells import OPAQUE, harmonic, plain_harmonics
 from flashworld.anchoring.sight import beside
 from flashworld.cameras import Cameras
 from flashworld.cameras.rays import cast_rays
@@ -75,13 +75,11 @@ def backdrop(
     along = -(directions * camera.rotations[:, None, None, :, 2]).sum(-1, keepdim=True)
     means = camera.positions[:, None, None] + directions * (depth / along)
     size = OVERLAP * depth[..., 0] / torch.minimum(fx * w, fy * h)[:, None, None]
-    harmonics = torch.zeros(*size.shape[:1], height, width, num_harmonics, 3).to(picture)
-    harmonics[..., 0, :] = harmonic(rearrange(colours, "b c h w -> b h w c"))
     parts = (
         means,
         camera.quaternions[:, None, None].expand(-1, height, width, -1),
         size[..., None].expand(-1, height, width, 3),
         torch.full_like(means[..., 0], OPAQUE),
-        harmonics,
+        plain_harmonics(colours, num_harmonics),
     )
     return Gaussians(*(part.flatten(1, 2) for part in parts))

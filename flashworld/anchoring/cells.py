@@ -37,8 +37,7 @@ def picture_cells(
     # In training, how Gaussians lie follows from where they are, and teaches nothing about it.
     across, down = _neighbours(means.detach(), pixel.detach())
     rotations, scales = _lying_on(across, down, pixel.detach())
-    harmonics = torch.zeros(*means.shape[:1], *pixels.shape[-2:], num_harmonics, 3).to(distance)
-    harmonics[..., 0, :] = harmonic(rearrange(pixels, "b c h w -> b h w c"))
+    harmonics = plain_harmonics(pixels, num_harmonics)
     parts = (
         rearrange(torch.stack([means - down / 4, means + down / 4], dim=2), "b h row w c -> b (h row) w c"),
         quaternion_from_matrix(rotations).repeat_interleave(2, dim=1),
@@ -53,6 +52,12 @@ def without_specks(distance: Float[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:
     """Distances of which single ones that stand out are a neighbour's: medians of 3 x 3."""
     around = unfold(pad(distance[:, None], (1, 1, 1, 1), mode="replicate"), kernel_size=3)
     return around.median(dim=1).values.view(distance.shape)
+
+
+def plain_harmonics(pixels: Float[Tensor, "b 3 H W"], num: int) -> Float[Tensor, "b H W k 3"]:
+    """Harmonics of pixels that look alike from everywhere."""
+    constant = harmonic(rearrange(pixels, "b c h w -> b h w 1 c"))
+    return pad(constant, (0, 0, 0, num - 1))
 
 
 def harmonic(pixels: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:

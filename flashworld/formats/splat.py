@@ -13,7 +13,6 @@ from flashworld.geometry.harmonics import CONSTANT_HARMONIC
 AXES = "right down front"
 """The format states no axes; its files are made from PLY files and keep theirs."""
 ROW = np.dtype([("mean", "<f4", 3), ("scale", "<f4", 3), ("colour", "u1", 4), ("rotation", "u1", 4)])
-"""Value of the harmonic of degree 0, 1 / (2 sqrt(pi))."""
 
 
 def read(path: Path) -> Gaussians:
