@@ -99,6 +99,16 @@ export async function placeOf(page, selector) {
   return (await page.waitForFunction(stays, { polling: 100 }, selector)).jsonValue();
 }
 
+/** What `read` tells once it suits; where it never does, what it told last. */
+export async function awaited(read, suits = Boolean) {
+  const latest = Date.now() + PATIENCE;
+  for (;;) {
+    const told = await read();
+    if (suits(told) || Date.now() > latest) return told;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 /** Does parts of a visit one after another, and tells how many seconds each took; on stderr, which is at work. */
 export async function inTurn(page, ...parts) {
   const seconds = {};

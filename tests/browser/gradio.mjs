@@ -1,44 +1,32 @@
-// Uses the Space's page as a visitor does, in headless Chromium, and tells what happened as JSON.
+// Uses the Space's page as a visitor does, in headless Chromium, and tells what happened.
 //
-// Usage: node gradio.mjs CHROMIUM VISIT.json, where VISIT.json is
-//   {url, folder, example, picture, prompt, size, frames, width, height, scale, dark, stages, fails, stops}
-// `example` is the name of one in the gallery, `picture` a file or null; `size` is the beginning of an option of the page; `fails` expects a fault, `stops` presses
-// Stop, otherwise a scene is awaited. `stages` names the pictures to keep.
-// Pictures of the page go to `folder`: empty.png, filled.png, result.png (whole page), view.png (the 3D view's canvas).
+// job.json: {url, example, picture, prompt, seed, size, frames, width, height, scale, dark, stages, fails, stops}
+// `example` is the name of one in the gallery, `picture` a file or null; `size` is the beginning of an option of the page;
+// `fails` expects a fault, `stops` presses Stop, otherwise a scene is awaited. `stages` names the pictures to keep.
+// Pictures of the page go to the folder: empty.png, filled.png, result.png (whole page), view.png (the 3D view's canvas).
 
-import { mkdtempSync, rmSync, writeFileSync, readFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRequire } from 'node:module';
-import puppeteer from '../node/node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js';
+import { answer, awaited, folder, job as visit, pageOf, withBrowser } from './chromium.mjs';
 
 const AXE = createRequire(new URL('../node/', import.meta.url)).resolve('axe-core/axe.min.js');
-
-/** Milliseconds until a page that says nothing is taken to hang; how fast this machine is decides no test. */
-const PATIENCE = 420_000;
-
-const [chromium, visitFile] = process.argv.slice(2);
-const visit = JSON.parse(readFileSync(visitFile, 'utf8'));
-const profile = mkdtempSync(join(visit.folder, 'chromium-'));
-const browser = await puppeteer.launch({
-  executablePath: chromium,
-  userDataDir: profile,
-  // At the other end of a pipe chromium ends with this program, even where this one is killed.
-  pipe: true,
-  timeout: PATIENCE,
-  protocolTimeout: PATIENCE,
-  args: [
-    '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
-    '--autoplay-policy=no-user-gesture-required',
-  ],
-});
 const errors = [];
-try {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(PATIENCE);
-  await page.setViewport({ width: visit.width, height: visit.height, deviceScaleFactor: visit.scale ?? 1 });
-  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: visit.dark ? 'dark' : 'light' }]);
+
+await withBrowser(async (browser) => {
+  const page = await pageOf(browser, { width: visit.width, height: visit.height, deviceScaleFactor: visit.scale ?? 1 });
   page.on('pageerror', (error) => errors.push(String(error)));
+  try {
+    await visitOf(page);
+  } catch (error) {
+    await page.screenshot({ path: join(folder, 'failed.png'), fullPage: true });
+    console.error(await page.$eval('#fw-status', (element) => element.innerText).catch(() => ''));
+    throw error;
+  }
+}, ['--autoplay-policy=no-user-gesture-required']);
+
+async function visitOf(page) {
+  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: visit.dark ? 'dark' : 'light' }]);
   await page.goto(`${visit.url}/?__theme=${visit.dark ? 'dark' : 'light'}`, { waitUntil: 'load' });
   await page.waitForSelector('#fw-generate');
   await page.waitForSelector('#fw-drawing svg');
@@ -49,15 +37,7 @@ try {
   const result = await (visit.fails ? fail(page) : visit.stops ? stop(page) : generate(page));
   await keep(page, 'result.png');
   const pale = visit.fails ? await paleTexts(page) : [];
-  console.log(JSON.stringify({ ...result, pale, errors }));
-} catch (error) {
-  const [page] = (await browser.pages()).slice(-1);
-  await page?.screenshot({ path: join(visit.folder, 'failed.png'), fullPage: true });
-  console.error(errors.join('\n'), await page?.$eval('#fw-status', (element) => element.innerText).catch(() => ''));
-  throw error;
-} finally {
-  await browser.close();
-  rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
+  answer({ ...result, pale, errors });
 }
 
 async function fill(page) {
@@ -76,7 +56,12 @@ async function fill(page) {
   }
   if (visit.prompt) await page.type('#fw-prompt textarea', visit.prompt);
   if (visit.size) await choose(page, '#fw-size input', visit.size);
-  if (visit.frames) await slide(page, '#fw-frames input[type=number]', visit.frames);
+  if (visit.frames) await write(page, '#fw-frames input[type=number]', visit.frames);
+  if (visit.seed) {
+    await page.click('#fw-more > button');
+    await page.waitForSelector('#fw-seed input', { visible: true });
+    await write(page, '#fw-seed input', visit.seed);
+  }
   await settle(page);
 }
 
@@ -111,19 +96,19 @@ async function generate(page) {
   return { seconds: (Date.now() - started) / 1000, stages, status, splats, video: played, files };
 }
 
+/** The frame of the 3D view, once it shows the scene. */
 async function viewer(page) {
-  const until = Date.now() + PATIENCE;
-  while (Date.now() < until) {
+  const frame = await awaited(async () => {
     const label = await page.$eval('#fw-status', (element) => element.innerText).catch(() => '');
     if (label.startsWith('This did not work')) throw new Error(label);
     const handle = await page.$('#fw-view iframe');
-    const frame = await handle?.contentFrame();
-    const state = await frame?.evaluate(() => document.documentElement.dataset.state).catch(() => null);
-    if (state === 'ready') return frame;
-    if (state === 'error') throw new Error(await frame.evaluate(() => document.body.innerText));
-    await new Promise((resolve) => setTimeout(resolve, 150));
-  }
-  throw new Error('no scene was shown');
+    const shown = await handle?.contentFrame();
+    const state = await shown?.evaluate(() => document.documentElement.dataset.state).catch(() => null);
+    if (state === 'error') throw new Error(await shown.evaluate(() => document.body.innerText));
+    return state === 'ready' ? shown : null;
+  });
+  if (!frame) throw new Error('no scene was shown');
+  return frame;
 }
 
 /** The splats alone, as the page shows them. */
@@ -134,7 +119,7 @@ async function photograph(page, frame) {
   const element = await page.$('#fw-view iframe');
   await element.evaluate((frame) => frame.scrollIntoView({ block: 'center', behavior: 'instant' }));
   await settle(page, 1500);
-  writeFileSync(join(visit.folder, 'view.png'), await steady(element));
+  writeFileSync(join(folder, 'view.png'), await steady(element));
   await frame.evaluate(() => {
     for (const id of ['facts', 'tools']) document.getElementById(id).style.visibility = '';
   });
@@ -153,8 +138,8 @@ async function steady(element) {
 
 /** Presses a download button as a person does; the file's name, once it lies in the visit's folder. */
 async function download(page, selector) {
-  const session = await browser.target().createCDPSession();
-  await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: visit.folder, eventsEnabled: true });
+  const session = await page.browser().target().createCDPSession();
+  await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder, eventsEnabled: true });
   const named = new Promise((resolve) => session.once('Browser.downloadWillBegin', (event) => resolve(event.suggestedFilename)));
   const done = new Promise((resolve) => session.on('Browser.downloadProgress', ({ state }) => state === 'completed' && resolve()));
   await page.click(selector);
@@ -203,7 +188,7 @@ async function choose(page, selector, option) {
   throw new Error(`there is no option ${option}`);
 }
 
-async function slide(page, selector, value) {
+async function write(page, selector, value) {
   await page.click(selector, { count: 3 });
   await page.type(selector, String(value));
   await page.keyboard.press('Tab');
@@ -215,5 +200,5 @@ async function settle(page, milliseconds = 400) {
 }
 
 async function keep(page, name) {
-  if (visit.stages?.includes(name)) await page.screenshot({ path: join(visit.folder, name), fullPage: true });
+  if (visit.stages?.includes(name)) await page.screenshot({ path: join(folder, name), fullPage: true });
 }

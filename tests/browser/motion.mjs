@@ -27,20 +27,22 @@ async function prepare() {
   };
   window.linkCameras = linkCameras;
   window.view = newView();
-  /** Waits for frames, since a busy machine draws few of them; the seconds that the view counted meanwhile. */
+  /** Waits for frames, since a busy machine draws few of them. */
   window.frames = async (count) => {
-    let past = 0;
     for (let i = 0; i < count; i++) {
       await new Promise((resolve) => {
-        const end = view.onFrame((seconds) => {
-          past += seconds;
+        const end = view.onFrame(() => {
           end();
           resolve();
         });
       });
     }
-    return past;
   };
+  /** Seconds that the view has counted while a key was down, other than Shift. */
+  window.held = 0;
+  let down = false;
+  for (const type of ['keydown', 'keyup']) addEventListener(type, ({ key }) => (down = key === 'Shift' ? down : type === 'keydown'));
+  view.onFrame((seconds) => (held += down ? seconds : 0));
   /** The pose once it has stayed for three frames. */
   window.rest = async () => {
     for (let last = '', alike = 0; alike < 3; ) {
@@ -108,10 +110,11 @@ async function keys(page) {
 }
 
 async function held(page, key) {
+  await page.evaluate('held = 0');
   await page.keyboard.down(key);
-  const seconds = await page.evaluate('frames(12)');
+  await page.evaluate('frames(12)');
   await page.keyboard.up(key);
-  return { ...(await page.evaluate('rest()')), seconds };
+  return { ...(await page.evaluate('rest()')), seconds: await page.evaluate('held') };
 }
 
 async function touch(page) {

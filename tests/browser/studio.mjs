@@ -6,7 +6,7 @@
 
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { answer, folder, inTurn, job, pageOf, placeOf, withBrowser } from './chromium.mjs';
+import { answer, awaited, folder, inTurn, job, pageOf, placeOf, withBrowser } from './chromium.mjs';
 
 const PHONE = { width: 390, height: 844, isMobile: true, hasTouch: true, deviceScaleFactor: 2 * job.scale };
 const errors = [];
@@ -101,8 +101,11 @@ async function edit(page) {
   await page.click('#inspector button:nth-of-type(3)');
   await until(page, 6);
   const before = (await path(page)).keys;
-  await page.evaluate(() => studio.view.setPose({ position: [0.9, 0.8, 1.7], quaternion: [0.96, -0.16, 0.2, 0.03] }));
-  await rest(300);
+  await page.evaluate(() => {
+    // From above, where the dot that moves a key is far from the ring that turns it, wherever the flight has led.
+    const [x, y, z] = studio.state.draft.get().path.keys[studio.state.ui.get().selected].position;
+    studio.view.setPose({ position: [x, y + 1, z], quaternion: [Math.SQRT1_2, -Math.SQRT1_2, 0, 0] });
+  });
   const dot = await middle(page, '.handles .dot.selected');
   await page.mouse.move(dot.x, dot.y);
   await page.mouse.down();
@@ -133,12 +136,13 @@ async function addMovement(page) {
   await shot(page, '2-path');
   await page.focus('#view canvas');
   await page.keyboard.press('o');
-  await rest(1500);
-  seen.overseen = await page.evaluate(() => {
+  const dotsInside = () => page.evaluate(() => {
     const view = document.querySelector('#view').getBoundingClientRect();
     const inside = ({ x, y }) => x > view.left && x < view.right && y > view.top && y < view.bottom;
     return [...document.querySelectorAll('.handles .dot')].filter((dot) => inside(dot.getBoundingClientRect())).length;
   });
+  const keys = await numKeys(page);
+  seen.hidden = keys - (await awaited(dotsInside, (count) => count === keys));
   await shot(page, '2b-overview');
 }
 
@@ -178,11 +182,11 @@ async function generate(page) {
   });
   await page.click('#generate');
   await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'), { polling: 50 });
-  for (let count = 1; count <= 4; count += 1) {
-    await page.waitForFunction((wanted) => window.sights.length >= wanted, { polling: 50 }, count);
-    await page.screenshot({ path: join(folder, `4-growing-${count}.png`) });
+  for (let last = null, count = 0; last !== 'world';) {
+    await page.waitForFunction((known) => window.sights.length > known, { polling: 50 }, count);
+    ({ last, count } = await page.evaluate(() => ({ last: window.sights.at(-1).shows, count: window.sights.length })));
+    await page.screenshot({ path: join(folder, `4-growing-${last}.png`) });
   }
-  await page.waitForFunction(() => window.sights.at(-1).shows === 'world');
   seen.sights = await page.evaluate(() => window.sights);
   for (const sight of seen.sights) {
     writeFileSync(join(folder, `seen-${sight.shows}.png`), Buffer.from(sight.picture.split(',')[1], 'base64'));
@@ -201,9 +205,8 @@ async function scrub(page) {
   seen.frame = await page.evaluate(() => studio.state.ui.get().frame);
   await page.click('#ride');
   await page.click('#play');
-  await rest(1200);
+  seen.played = await awaited(() => page.evaluate((from) => studio.state.ui.get().frame > from + 1, seen.frame));
   await page.click('#play');
-  seen.played = (await page.evaluate(() => studio.state.ui.get().frame)) > seen.frame;
   await shot(page, '6-ride');
   await page.click('#ride');
 }
@@ -218,8 +221,7 @@ async function download(page) {
     await rest(200);
   }
   const names = () => readdirSync(folder).filter((name) => /\.(ply|spz|mp4)$/.test(name));
-  for (let i = 0; i < 100 && names().length < 3; i += 1) await rest(100);
-  seen.downloads = names().sort();
+  seen.downloads = (await awaited(names, (all) => all.length === 3)).sort();
 }
 
 /** The wipe, the light theme, Chinese. */
@@ -227,10 +229,11 @@ async function looks(page) {
   await page.click('#open-wipe');
   await page.waitForSelector('.world-wipe img');
   await shot(page, '8-wipe');
-  const dots = () => page.$$eval('.handles .dot', (found) => found.length);
-  seen.dotsOverPicture = await dots();
+  // Whether handles of it are in sight depends on where the flight has led.
+  const linesOfPath = () => page.evaluate(() => studio.view.overlay.children.flatMap(({ children }) => children).length);
+  seen.linesOverPicture = [await linesOfPath(), await page.$$eval('.handles *', (found) => found.length)];
   await page.keyboard.press('Escape');
-  seen.dotsAfterwards = await dots();
+  seen.linesAfterwards = await linesOfPath();
   await page.click('#theme');
   await shot(page, '9-light');
   await page.select('#language', 'zh');
@@ -241,7 +244,7 @@ async function looks(page) {
 
 async function reload(page) {
   const before = await page.evaluate(() => JSON.stringify(studio.state.draft.get().path));
-  await rest(600);
+  await rest(1500); // the draft is kept once it has been at rest
   const begun = Date.now();
   await page.reload({ waitUntil: 'domcontentloaded' });
   await page.waitForSelector('html[data-state="ready"]');

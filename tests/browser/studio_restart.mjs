@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { answer, folder, job, pageOf, withBrowser } from './chromium.mjs';
+import { answer, awaited, folder, job, pageOf, withBrowser } from './chromium.mjs';
 
 const url = `http://localhost:${job.port}/`;
 const errors = [];
@@ -66,7 +66,7 @@ async function killed(page) {
 async function recovered(page) {
   await page.waitForFunction(() => document.querySelector('#connection').textContent === '');
   await page.waitForSelector('#history .state-interrupted button[data-focus^="again-"]');
-  seen.told = await page.$eval('#stage-fault', (element) => element.textContent);
+  seen.told = await awaited(() => page.$eval('#stage-fault', (element) => element.textContent));
   await page.screenshot({ path: join(folder, 'back.png') });
   await page.click('#history .state-interrupted button[data-focus^="again-"]');
   const done = () => document.querySelectorAll('#history .state-completed img').length === 2;

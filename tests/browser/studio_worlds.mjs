@@ -6,7 +6,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { answer, folder, inTurn, job, pageOf, placeOf, withBrowser } from './chromium.mjs';
+import { answer, awaited, folder, inTurn, job, pageOf, placeOf, withBrowser } from './chromium.mjs';
 
 const errors = [];
 const seen = { errors };
@@ -47,7 +47,7 @@ function draft(page) {
 /** A file that the page saves, once it is there. */
 async function saved(name) {
   const path = join(folder, name);
-  for (let i = 0; i < 100 && !existsSync(path); i += 1) await rest(100);
+  await awaited(() => existsSync(path));
   return readFileSync(path, 'utf8');
 }
 
@@ -137,8 +137,7 @@ async function compare(page) {
   await page.waitForSelector('#compare-bar:not([hidden])');
   await page.click(`#history [data-focus="open-${job.other}"]`);
   await page.waitForSelector('#compare[open]');
-  await page.waitForFunction(() => document.querySelectorAll('#compare canvas').length === 2);
-  await rest(4000);
+  await page.waitForSelector('#compare .compare-views[aria-busy="false"]');
   const [left, right] = await page.$$('#compare .holder');
   const before = await right.screenshot();
   const { x, y, width, height } = await left.boundingBox();
@@ -146,8 +145,7 @@ async function compare(page) {
   await page.mouse.down();
   await page.mouse.move(x + width / 2 + 70, y + height / 2 + 20, { steps: 6 });
   await page.mouse.up();
-  await rest(1500);
-  seen.linked = Buffer.compare(before, await right.screenshot()) !== 0;
+  seen.linked = await awaited(async () => Buffer.compare(before, await right.screenshot()) !== 0);
   seen.compareFault = await page.$eval('#compare .fault', (element) => element.textContent);
   await shot(page, '4-compare');
   await page.keyboard.press('Escape');
@@ -179,10 +177,10 @@ async function queue(page) {
     await page.waitForFunction((count) => document.querySelectorAll('#queue .job').length === count, {}, i + 1);
   }
   await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'));
-  await rest(1500);
+  const growing = () => page.$eval('#growing', (box) => (box.hidden ? '' : box.textContent));
+  seen.growing = await awaited(growing, (text) => /step/i.test(text));
   await shot(page, '5-queue');
   seen.queue = await page.$$eval('#queue .job', (jobs) => jobs.map((one) => one.textContent));
-  seen.growing = await page.$eval('#growing', (box) => (box.hidden ? '' : box.textContent));
   const [waiting, first, running] = await page.evaluate(() => studio.state.jobs.get().jobs.filter(({ state }) => state === 'queued' || state === 'running').map(({ id }) => id));
   await page.click(`#queue [data-focus="cancel-${first}"]`);
   await state(page, first, 'cancelled');
@@ -221,11 +219,7 @@ async function recording(page) {
     await page.keyboard.up('Shift');
   };
   await shiftSpace();
-  for (const key of ['KeyW', 'KeyD', 'KeyW']) {
-    await page.keyboard.down(key);
-    await rest(1200);
-    await page.keyboard.up(key);
-  }
+  for (const key of ['KeyW', 'KeyD', 'KeyW']) await fly(page, key, 1);
   await shiftSpace();
   const { path } = await draft(page);
   seen.taken = path.keys.length;
@@ -234,6 +228,15 @@ async function recording(page) {
   await page.keyboard.up('Control');
   seen.takenBack = (await draft(page)).path.keys.length;
   await page.click('#redo');
+}
+
+/** As far as this, however long it takes. */
+async function fly(page, key, distance) {
+  const from = await page.evaluate(() => studio.view.pose().position);
+  await page.keyboard.down(key);
+  const isThere = (begun, far) => Math.hypot(...studio.view.pose().position.map((value, i) => value - begun[i])) > far;
+  await page.waitForFunction(isThere, { polling: 50 }, from, distance);
+  await page.keyboard.up(key);
 }
 
 /** A key in the middle of the timeline comes later, and undoing is one step. */
@@ -278,8 +281,9 @@ async function warnings(page) {
     const keys = path.keys.map((key, i) => (i === path.keys.length - 1 ? { ...key, position: [30, 0, 30], quaternion: [0, 0, 1, 0] } : key));
     studio.state.changePath({ ...path, keys, frames: 8 });
   });
-  await page.waitForSelector('#warnings li button');
-  seen.warnings = await page.$$eval('#warnings li', (items) => items.map((item) => item.textContent));
+  // Those of the path before may still be there.
+  const warned = () => page.$$eval('#warnings li', (items) => items.map((item) => item.textContent));
+  seen.warnings = await awaited(warned, (all) => all.some((text) => text.includes('turns by more than half')));
   await page.click('#warnings li button');
   seen.warnedFrame = await page.evaluate(() => studio.state.ui.get().frame);
   // Frames that were warned of are no longer there while the server judges the shorter path.

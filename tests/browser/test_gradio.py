@@ -4,7 +4,6 @@ Needs node, `npm ci` in tests/node, and a chromium; the marker `browser` selects
 """
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,15 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from browsing import browse
 from PIL import Image
-from programs import ran
-from space import PATIENCE, ROOT, Space, await_that, running
+from space import ROOT, Space, await_that, running
 
 from flashworld.formats import inspect
 from flashworld.generation import read_record
 
 pytestmark = pytest.mark.browser
 
-HERE = Path(__file__).parent
 PICTURE = ROOT / "examples/pictures/valley.jpg"
 
 
@@ -33,15 +31,11 @@ def space() -> Iterator[Space]:
 
 def visit(space: Space, folder: Path, **wishes: Any) -> dict[str, Any]:
     """Go to the page with a browser, and come back with what it tells."""
-    browsers = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    chromium = next((browser for browser in browsers if browser), None)
-    assert chromium, "Install chromium, or leave these tests out with -m 'not browser'."
-    plan = {"url": space.url, "folder": str(folder), "width": 1200, "height": 900, "frames": 4, "size": "352 × 256"}
-    (folder / "visit.json").write_text(json.dumps(plan | wishes))
-    command = ["node", HERE / "gradio.mjs", chromium, folder / "visit.json"]
-    result = ran(command, PATIENCE)
-    assert result.returncode == 0, result.stderr + space.log.read_text()[-2000:]
-    return json.loads(result.stdout)
+    usual = {"width": 1200, "height": 900, "frames": 4, "size": "352 × 256", "seed": 7}
+    try:
+        return browse("gradio.mjs", folder, url=space.url, **(usual | wishes))
+    except AssertionError as failed:
+        raise AssertionError(f"{failed}\nThe Space had said:\n{space.log.read_text()[-2000:]}") from None
 
 
 LIGHTHOUSE = json.loads((ROOT / "examples/requests/lighthouse.json").read_text())["text_prompt"]

@@ -42,12 +42,13 @@ def test_from_a_recorded_path_to_files(address: str, tmp_path: Path):
     assert seen["templates"] == 16
     assert 0 <= int(seen["diced"]) < 2**32
     assert seen["added"] >= 2
-    assert seen["overseen"] == 6 + seen["added"], "the overview has every key frame in the view"
+    assert seen["hidden"] == 0, "the overview has every key frame in the view"
     the_world_grows(seen["sights"], tmp_path)
     assert seen["flown"] > 0.01
     assert seen["frame"] == 5
     assert seen["played"]
-    assert seen["dotsOverPicture"] == 0 < seen["dotsAfterwards"], "the path is not in the way of what is compared"
+    assert seen["linesOverPicture"] == [0, 0], "the path is not in the way of what is compared"
+    assert seen["linesAfterwards"] > 0
     assert seen["draftKept"]
     assert seen["pictureKept"]
     assert seen["found"]
@@ -62,14 +63,17 @@ def test_from_a_recorded_path_to_files(address: str, tmp_path: Path):
 
 def the_world_grows(sights: list[dict[str, Any]], folder: Path) -> None:
     """Each step's world takes the place of the last in the view, and the page says which it is."""
-    assert [sight["shows"] for sight in sights] == [0, 1, 2, 3, "world"]
-    assert [sight["told"] for sight in sights[:4]] == [f"You see it after step {step} of 4." for step in (1, 2, 3, 4)]
+    *steps, world = (sight["shows"] for sight in sights)
+    # A page that is slow to hear of its job joins at the step that there is then.
+    assert steps == list(range(steps[0], 4))
+    assert world == "world"
+    assert [sight["told"] for sight in sights[:-1]] == [f"You see it after step {step + 1} of 4." for step in steps]
     assert all(sight["splats"] > 1000 for sight in sights)
     pictures = [np.asarray(Image.open(folder / f"seen-{sight['shows']}.png").convert("L"), float) for sight in sights]
     changes = [np.abs(after - before).mean() for before, after in pairwise(pictures)]
-    assert min(changes[:3]) > 0.5, "the view shows another world than before"
+    assert all(change > 0.5 for change in changes[:-1]), "the view shows another world than before"
     # A world that is light already is its own last preview.
-    assert changes[3] > 0.2 or sights[4]["splats"] == sights[3]["splats"]
+    assert changes[-1] > 0.2 or sights[-1]["splats"] == sights[-2]["splats"]
 
 
 def test_the_main_flow_by_keyboard_alone_and_without_barriers(address: str, tmp_path: Path):

@@ -14,10 +14,8 @@ export async function compare(one, other, start) {
     return { job, holder, box: make('div', {}, holder, make('p', { class: 'name floating' }, nameOf(job))) };
   });
   const close = iconButton('close', t('dialog.close'), () => dialog.close(), { autofocus: true });
-  dialog.replaceChildren(
-    make('header', {}, make('h2', { id: 'compare-title' }, t('compare.title')), fault, close),
-    make('div', { class: 'compare-views' }, ...sides.map(({ box }) => box)),
-  );
+  const both = make('div', { class: 'compare-views', 'aria-busy': 'true' }, ...sides.map(({ box }) => box));
+  dialog.replaceChildren(make('header', {}, make('h2', { id: 'compare-title' }, t('compare.title')), fault, close), both);
   dialog.showModal();
   const views = sides.map(({ holder, job }) => new WorldView(holder, { label: t('compare.view', { name: nameOf(job) }) }));
   let unlink = () => {};
@@ -34,4 +32,5 @@ export async function compare(one, other, start) {
   } catch (error) {
     fault.textContent = inWords(error);
   }
+  both.setAttribute('aria-busy', 'false');
 }
