@@ -36,7 +36,7 @@ test: $(INSTALLED_DEV) $(if $(NODE),$(NODE_OF_TESTS)) ## Run the quick tests; th
 
 slow: $(INSTALLED_DEV) $(if $(NODE),$(NODE_MODULES)) ## Run the others: training, whole servers, killed ones too, and pages in chromium
 	$(if $(and $(NODE),$(CHROMIUM)),,@echo "node or chromium is missing: the tests that need them are left out")
-	$(PYTHON_OF_VENV) -m pytest -n $(WORKERS) --dist loadfile -m "$(SLOW)"
+	$(PYTHON_OF_VENV) -m pytest -n $(WORKERS) --dist loadfile -rfER -m "$(SLOW)"
 
 nightly: $(INSTALLED_DEV) ## Train a small model from nothing and check what it learned: ten minutes
 	$(PYTHON_OF_VENV) -m pytest -m nightly

@@ -64,8 +64,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give more time to tests that wait for other programs, which themselves are given up before it is over."""
+    """Give more time to tests that wait for other programs, which themselves are given up before it is over.
+
+    And a second try: a machine that is busy with other things may stop a browser or a server at any moment. What fails
+    twice is a fault, and what fails once is named at the end of the run.
+    """
     for item in items:
+        if item.get_closest_marker("slow") or item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
         if item.get_closest_marker("timeout"):
             continue
         if item.get_closest_marker("nightly"):
