@@ -75,5 +75,9 @@ class GaussianDecoder(Protocol):
         cameras: Cameras,
         report: Report,
     ) -> Gaussians:
-        """Gaussians [b, n], n = t * 2 * 8h * 8w, in the order frame, point, row, column. `latents` are scaled."""
+        """Gaussians [b, n]. `latents` are scaled.
+
+        A network's own are n = t * 2 * 8h * 8w, in the order frame, point, row, column; `flashworld.anchoring` replaces
+        those of a picture's view by one for each pixel, and adds some.
+        """
         ...

@@ -9,12 +9,12 @@ from einops import rearrange
 from flashworld.anchoring import OPAQUE, AnchoredDecoder, anchored, anchored_batch, decoder_for
 from flashworld.anchoring.beyond import REACH
 from flashworld.anchoring.sight import beside, projected
-from flashworld.cameras import Cameras
+from flashworld.cameras import Cameras, in_user_world
 from flashworld.cameras.rays import cast_rays
 from flashworld.conditioning import PictureAt
 from flashworld.events import Report, ignore
 from flashworld.gaussians import Gaussians
-from flashworld.geometry import matrix_from_quaternion
+from flashworld.geometry import Similarity, matrix_from_quaternion
 from flashworld.geometry.harmonics import CONSTANT_HARMONIC
 from flashworld.rendering import render
 
@@ -130,11 +130,12 @@ def test_the_given_views_gaussians_keep_their_distances_or_take_the_constant_one
 
 def test_what_stands_before_the_surface_turns_clear_and_what_is_hidden_or_beside_opaque():
     scene = scene_at(2.0)
-    places = torch.tensor([[0.0, 0, -1.0], [0.0, 0, -4.0], [5.0, 0, -1.0], [0.0, 0, 1.0]])
+    ahead = [[0.0, 0, -2 * times] for times in (0.5, 1.05, 1.2, 2.0)]
     means = scene.means.clone()
-    means[OWN : OWN + 4] = places
+    means[OWN : OWN + 6] = torch.tensor([*ahead, [5.0, 0, -1.0], [0.0, 0, 1.0]])
     after = anchored(replace(scene, means=means), cameras(), PictureAt(smooth_picture(), 0))
-    torch.testing.assert_close(after.opacities[2 * OWN : 2 * OWN + 4], OPAQUE * torch.tensor([0.0, 1.0, 1.0, 1.0]))
+    expected = OPAQUE * torch.tensor([0.0, 0.0, 1.0, 1.0, 1.0, 1.0])
+    torch.testing.assert_close(after.opacities[2 * OWN : 2 * OWN + 6], expected)
 
 
 def test_beyond_the_border_colours_go_over_from_the_pictures_to_the_models():
@@ -198,13 +199,41 @@ def test_each_border_goes_on_at_its_own_side(side: str):
     assert (edge.mean(dim=1) - truth).abs().max() < 0.25
 
 
-def test_nothing_stands_behind_the_backdrop():
+@pytest.mark.parametrize("constant", [None, 1.0, 30.0])
+def test_nothing_stands_behind_the_backdrop(constant: float | None):
     scene = scene_at(2.0)
     far = replace(scene, means=torch.cat([scene.means[:OWN], 4 * scene.means[OWN:]]))
-    after = anchored(far, cameras(), PictureAt(smooth_picture(), 0), 1.0)
+    after = anchored(far, cameras(), PictureAt(smooth_picture(), 0), constant)
     backdrop = after.means[(VIEWS + 1) * OWN :]
     assert len(backdrop) > 1000
     assert backdrop[:, 2].max() < after.means[: (VIEWS + 1) * OWN, 2].min()
+
+
+def test_a_gaussian_at_the_end_of_the_world_leaves_the_backdrop_in_sight():
+    scene = scene_at(2.0)
+    means = scene.means.clone()
+    means[-1] = torch.tensor([0.0, 0.0, -1e6])
+    after = anchored(replace(scene, means=means), cameras(), PictureAt(smooth_picture(), 0))
+    backed_off = replace(cameras()[:1], positions=torch.tensor([[0.0, 0.0, 0.4]]))
+    assert render(after, backed_off, HEIGHT, WIDTH).alpha.min() > 0.9
+
+
+def test_a_scene_may_be_anchored_in_whichever_world():
+    """Turned, moved and enlarged, through lenses that are neither square nor centred, all means the same."""
+    lens = torch.tensor([[0.8, 1.5, 0.45, 0.56]]).expand(VIEWS, 4)
+    seen_by = replace(cameras(), intrinsics=lens)
+    turn = torch.nn.functional.normalize(torch.tensor([0.7, -0.3, 0.5, 0.2]), dim=0)
+    change = Similarity(turn, torch.tensor([3.0, -1.0, 2.0]), torch.tensor(2.5))
+    picture = PictureAt(four_borders(), 1)
+    scene = scene_at(2.0)
+    expected = anchored(scene, seen_by, picture).transformed(change)
+    found = anchored(scene.transformed(change), in_user_world(seen_by, change), picture)
+    torch.testing.assert_close(found.means, expected.means, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(found.scales, expected.scales, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(found.opacities, expected.opacities)
+    torch.testing.assert_close(found.harmonics[:, 0], expected.harmonics[:, 0], atol=1e-3, rtol=0)
+    turns = (matrix_from_quaternion(one.quaternions) for one in (found, expected))
+    torch.testing.assert_close(*turns, atol=1e-2, rtol=0)
 
 
 def test_pictures_of_a_batch_may_show_different_views():

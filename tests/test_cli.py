@@ -103,9 +103,9 @@ def test_native_size_is_said_in_one_line_and_exact_size_forces(tmp_path):
         "1",
     ]
     native = run(*arguments, "--model", "tiny", "--ply", "--output", tmp_path / "a")
-    assert [line for line in native.output.splitlines() if "native size" in line]
+    assert [line for line in native.output.splitlines() if "works with" in line]
     exact = run(*arguments, "--model", "tiny", "--ply", "--exact-size", "--output", tmp_path / "b")
-    assert "native size" not in exact.output
+    assert "works with" not in exact.output
     record = json.loads((tmp_path / "b/x.json").read_text())
     assert record["work"] == [2, 128, 192]
     assert record["request"]["resolution"] == [2, 128, 192]

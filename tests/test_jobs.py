@@ -15,7 +15,7 @@ from studio_setup import FRAMES, body, picture, until
 
 from flashworld.errors import BackendError, FormatError, RequestError
 from flashworld.formats import inspect, load
-from flashworld.generation import generate, read_record
+from flashworld.generation import generate, read_record, stream
 from flashworld.jobs import Job, Limits, Maker, NoJobError, NoRoomError, NotNowError, QueueFullError, Workshop
 from flashworld.jobs.failures import OUT_OF_MEMORY, in_words
 from flashworld.jobs.job import is_id, new_id
@@ -89,6 +89,21 @@ def test_a_world_can_be_looked_at_after_each_step(shop):
         seen |= {step for m in messages if m.kind == "job" for step in m.content.progress.previews}
     assert seen == {0, 1, 2, 3}
     assert all(len(load(shop.preview(job.id, step))) > 0 for step in seen)
+
+
+def test_steps_that_begin_again_for_want_of_memory_are_looked_at_once_each(maker, tmp_path, monkeypatch):
+    def again(*given, **options):
+        for step in stream(*given, **options):
+            if step.index == 2:
+                break
+            yield step
+        yield from stream(*given, **options)
+
+    told: list[tuple[int, ...]] = []
+    monkeypatch.setattr("flashworld.jobs.making.stream", again)
+    maker.make(A_REQUEST, False, tmp_path, lambda step: tmp_path / f"{step}.spz", lambda now: told.append(now.previews))
+    assert {len(set(seen)) - len(seen) for seen in told} == {0}
+    assert told[-1] == (0, 1, 2, 3)
 
 
 @pytest.mark.slow
@@ -323,7 +338,7 @@ def test_what_the_machine_cannot_hold_is_refused(shop):
     huge = parse_request(body(resolution=[64, 1280, 1280]))
     with pytest.raises(RequestError, match="exact_size"):
         shop.submit(huge, exact_size=True)
-    assert "native size" in shop.submit(huge).note
+    assert "works with 6 views" in shop.submit(huge).note
 
 
 def test_deleting_removes_the_files_of_a_job_and_no_others(shop, tmp_path):

@@ -14,6 +14,7 @@ from flashworld.training.evaluation.captions import (
     caption_summary,
     evaluate_captions,
     world_of,
+    wrong_word_for,
 )
 from flashworld.training.evaluation.looks import LEVELS, TINTS, FirstLook, Looks, colour_classes, first_look
 from flashworld.training.evaluation.questions import FARTHEST_WALL, QUESTIONS, Judge, asked, judge
@@ -131,6 +132,16 @@ def test_the_judge_is_right_of_true_pictures_and_seldom_takes_a_wrong_word():
     assert taken["object"] <= 0.55
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_wrong_word_is_never_the_right_one_though_the_caption_says_it_otherwise(seed: int):
+    """A sunset's sky is glowing, and no caption says that word."""
+    skies = ("blue", "glowing", "grey")
+    assert wrong_word_for(skies, "glowing", "Green grass under a sunset sky.", seed) in ("blue", "grey")
+    assert wrong_word_for(skies, "glowing", "A blue car on grey gravel at sunset.", seed) in ("blue", "grey")
+    assert wrong_word_for(skies, "blue", "Sand under clouds, with a grey rock.", seed) == "glowing"
+    assert wrong_word_for(("room", "outdoors"), "room", "A bedroom.", seed) == "outdoors"
+
+
 def test_a_caption_with_another_floor_differs_in_that_word(examples: list[FirstLook]):
     for look in examples[:20]:
         ours, theirs = (
@@ -162,7 +173,7 @@ def test_captions_are_scored_beside_the_truth():
     (score,), sheet = evaluate_captions(model, 1, heard.append, examples=20)
     assert heard == [score]
     assert score.word.keys() == score.right.keys() == score.wrong_of_truth.keys()
-    assert all(score.wrong_word[name] not in (score.word[name], score.caption) for name in score.word)
+    assert all(score.wrong_word[name] != score.word[name] for name in score.word)
     assert score.right_of_truth["place"]
     assert not score.wrong_of_truth["place"]
     assert sheet.width == 6 * 128

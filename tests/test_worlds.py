@@ -17,12 +17,21 @@ from flashworld.cameras import Cameras, cast_rays, normalise, reach
 from flashworld.cameras.files import read_path
 from flashworld.cameras.templates import TEMPLATES
 from flashworld.request import parse_request
-from flashworld.training.worlds import SKY_DISTANCE, World, cast, held_out_seed, make_world, training_seed
+from flashworld.training.recipes import flashworld, tiny, tiny_smoke
+from flashworld.training.worlds import (
+    SKY_DISTANCE,
+    World,
+    cast,
+    held_out_seed,
+    make_world,
+    scored_seed,
+    training_seed,
+)
 from flashworld.training.worlds.captions import SMALLEST
 from flashworld.training.worlds.cpu_caster import cast_view, free_room
 from flashworld.training.worlds.palette import COLOURS
 from flashworld.training.worlds.paths import CLEARANCE, SHARE, camera_rows
-from flashworld.training.worlds.seeds import HELD_OUT, Draw, kind_of, template_of
+from flashworld.training.worlds.seeds import HELD_OUT, NUM_CHOSEN_BY, Draw, kind_of, template_of
 
 INDICES = st.integers(0, HELD_OUT - 1)
 WORLDS = [4, 5, 22, 1015]
@@ -36,6 +45,13 @@ def world(request: pytest.FixtureRequest) -> World:
 @given(INDICES, INDICES)
 def test_no_training_seed_is_held_out(a: int, b: int):
     assert training_seed(a) < HELD_OUT <= held_out_seed(b)
+
+
+def test_no_scored_seed_is_one_to_choose_by():
+    assert scored_seed(0) == held_out_seed(NUM_CHOSEN_BY)
+    for recipe in (tiny(), tiny_smoke(), flashworld()):
+        stages = (recipe.autoencoder, recipe.lift, recipe.dual, recipe.distil)
+        assert max(stage.held_out for stage in stages) < NUM_CHOSEN_BY
 
 
 @pytest.mark.parametrize("index", [-1, HELD_OUT])

@@ -13,11 +13,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate, pad
 
-from flashworld.anchoring.cells import OPAQUE, harmonic, plain_harmonics
+from flashworld.anchoring.cells import OPAQUE, plain_harmonics
 from flashworld.anchoring.sight import beside
 from flashworld.cameras import Cameras
 from flashworld.cameras.rays import cast_rays
 from flashworld.gaussians import Gaussians
+from flashworld.geometry.harmonics import HARMONIC_OF_COLOUR
 
 NUM_CELLS = 192
 """Coarse cells of a picture."""
@@ -56,7 +57,7 @@ def carried_on(
     places = torch.stack([2 * right - 1, 2 * down - 1], dim=-1)[:, None]
     found = grid_sample(picture, places, padding_mode="border", align_corners=False)
     mixed = (1 - share)[..., None] * harmonics
-    constant = mixed[..., :1, :] + (share * harmonic(rearrange(found, "b c 1 n -> b n c")))[..., None, :]
+    constant = mixed[..., :1, :] + (share * HARMONIC_OF_COLOUR * rearrange(found, "b c 1 n -> b n c"))[..., None, :]
     return torch.cat([constant, mixed[..., 1:, :]], dim=-2)
 
 

@@ -10,7 +10,7 @@ from flashworld.cameras import Cameras
 from flashworld.cameras.rays import cast_rays
 from flashworld.gaussians import Gaussians
 from flashworld.geometry import quaternion_from_matrix
-from flashworld.geometry.harmonics import CONSTANT_HARMONIC
+from flashworld.geometry.harmonics import HARMONIC_OF_COLOUR
 
 OPAQUE = 0.98
 SHARE = 0.55
@@ -56,13 +56,8 @@ def without_specks(distance: Float[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:
 
 def plain_harmonics(pixels: Float[Tensor, "b 3 H W"], num: int) -> Float[Tensor, "b H W k 3"]:
     """Harmonics of pixels that look alike from everywhere."""
-    constant = harmonic(rearrange(pixels, "b c h w -> b h w 1 c"))
+    constant = HARMONIC_OF_COLOUR * rearrange(pixels, "b c h w -> b h w 1 c")
     return pad(constant, (0, 0, 0, num - 1))
-
-
-def harmonic(pixels: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-    """The constant harmonic of colours from -1 to 1."""
-    return pixels / 2 / CONSTANT_HARMONIC
 
 
 def _neighbours(

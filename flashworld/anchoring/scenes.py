@@ -15,6 +15,7 @@ from flashworld.conditioning import PictureAt
 from flashworld.events import Report, ignore
 from flashworld.gaussians import Gaussians
 from flashworld.protocols import GaussianDecoder
+from flashworld.rendering import FAR
 
 BEHIND = 1.12
 """Nearer than this many times the given view's surface, another view's Gaussian shows what that view shows better."""
@@ -54,7 +55,7 @@ def anchored_batch(
     The Gaussians of the view `picture.view` become the picture. They keep their distances, unless a constant one is
     given: what anchoring alone is worth. Those of other views turn clear where they would stand before its surface, and
     opaque elsewhere, where nothing else is to be seen; close to the picture's border they go on with its colours. A
-    backdrop comes last. Where any scene of a batch has a picture, one without has a backdrop that is clear.
+    backdrop comes last. Where any scene of a batch has a picture, one without is filled up by clear Gaussians.
     """
     views = {picture.view for picture in pictures if picture is not None}
     vectors = None
@@ -103,7 +104,8 @@ def _anchored(
         harmonics=carried_on(scenes.harmonics, scenes.means, camera, border),
     ).vectors()
     cells = picture_cells(camera, pixels, distance, num_harmonics).vectors()
-    behind = backdrop(camera, border, _farthest(scenes, camera), num_harmonics).vectors()
+    farthest = torch.maximum(_farthest(scenes, camera), distance.detach().flatten(1).amax(dim=1))
+    behind = backdrop(camera, border, farthest.clamp(max=FAR / 2), num_harmonics).vectors()
     return Gaussians.from_vectors(torch.cat([imagined[:, : own.start], cells, imagined[:, own.stop :], behind], dim=1))
 
 

@@ -13,7 +13,7 @@ from flashworld.cameras import Cameras, resample
 from flashworld.events import Report, ignore
 from flashworld.gaussians import Gaussians
 from flashworld.generation.record import Record
-from flashworld.rendering import Rendering
+from flashworld.rendering import FAR, NEAR, Rendering
 from flashworld.rendering.frames import render_along
 
 Frame = UInt8[np.ndarray, "height width 3"]
@@ -37,9 +37,16 @@ class Scene:
     unit: float
     record: Record
 
+    def along(self, cameras: Cameras, *, rasteriser: str = "auto", report: Report = ignore) -> Iterator[Rendering]:
+        """What cameras of the scene's world see at the requested size, one after another."""
+        near, far = NEAR * self.unit, FAR * self.unit
+        return render_along(
+            self.gaussians, cameras, self.height, self.width, near=near, far=far, rasteriser=rasteriser, report=report
+        )
+
     def render(self, *, rasteriser: str = "auto", report: Report = ignore) -> Rendering:
         """Colour, alpha and depth at every requested frame, at the requested size."""
-        views = list(self._along(self.cameras, rasteriser, report))
+        views = list(self.along(self.cameras, rasteriser=rasteriser, report=report))
         return Rendering(*(torch.cat([getattr(view, f.name) for view in views]) for f in fields(Rendering)))
 
     def flight(self, fps: int) -> Cameras:
@@ -52,7 +59,8 @@ class Scene:
 
     def filmed(self, fps: int, *, rasteriser: str = "auto", report: Report = ignore) -> Iterator[Frame]:
         """The pictures of the flight along the path, one after another, as bytes."""
-        return (formats.to_uint8(view.colour[0]) for view in self._along(self.flight(fps), rasteriser, report))
+        views = self.along(self.flight(fps), rasteriser=rasteriser, report=report)
+        return (formats.to_uint8(view.colour[0]) for view in views)
 
     def save_video(self, path: Path | str, fps: int = 15, *, rasteriser: str = "auto", report: Report = ignore) -> None:
         """Write the flight along the path as `.mp4`: about one second for each step between requested frames."""
@@ -63,9 +71,3 @@ class Scene:
 
     def _provenance(self) -> dict[str, str]:
         return self.record.provenance() | {"unit": f"{self.unit:.9g}"}
-
-    def _along(self, cameras: Cameras, rasteriser: str, report: Report) -> Iterator[Rendering]:
-        near, far = 0.01 * self.unit, 1000 * self.unit
-        return render_along(
-            self.gaussians, cameras, self.height, self.width, near=near, far=far, rasteriser=rasteriser, report=report
-        )

@@ -55,8 +55,8 @@ def plan_work(
     if (work_frames, work_height, work_width) == (frames, height, width):
         return Work(frames, height, width, positions, picture_view, None)
     note = (
-        f"{model_name} works at its native size: {work_frames} views of {work_width}x{work_height} pixels for the "
-        f"{frames} of {width}x{height} asked for; the scene is rendered at {width}x{height}."
+        f"{model_name} works with {work_frames} views of {work_width}x{work_height} pixels for the {frames} of "
+        f"{width}x{height} asked for; the scene is rendered at {width}x{height}."
     )
     return Work(work_frames, work_height, work_width, positions, picture_view, note)
 

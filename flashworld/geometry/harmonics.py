@@ -12,6 +12,9 @@ from torch import Tensor
 
 CONSTANT_HARMONIC = math.sqrt(1 / (4 * math.pi))
 """Value of harmonic 0 in every direction."""
+HARMONIC_OF_COLOUR = 0.5 / CONSTANT_HARMONIC
+"""Coefficient 0 of what looks alike from everywhere, for a colour of 1 where colours go from -1 to 1: they are shown as
+0.5 + CONSTANT_HARMONIC * coefficient, from 0 to 1."""
 
 
 def num_coefficients(degree: int) -> int:

@@ -12,7 +12,7 @@ from flashworld.errors import FormatError
 from flashworld.generation import path_of
 from flashworld.jobs.job import NoJobError
 from flashworld.jobs.turns import Turns
-from flashworld.rendering import render
+from flashworld.rendering import FAR, NEAR, render
 from flashworld.request import SceneRequest
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def _drawn(scene: Path, camera: Cameras, height: int, width: int) -> bytes:
     except (FormatError, KeyError, ValueError):  # its text names the place, which is nobody's business
         log.exception("A scene could not be read.")
         raise NoJobError("The scene's file is damaged, or gone by now.") from None
-    view = render(gaussians, camera, height, width, near=0.01 * unit, far=1000 * unit)
+    view = render(gaussians, camera, height, width, near=NEAR * unit, far=FAR * unit)
     picture = io.BytesIO()
     Image.fromarray(formats.to_uint8(view.colour[0])).save(picture, format="PNG")
     return picture.getvalue()

@@ -1,19 +1,17 @@
 """`Maker`: a model with what turns a request into the files of a result."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter, time
 
-import numpy as np
 import torch
-from jaxtyping import UInt8
 from PIL import Image
 
 from flashworld import formats
-from flashworld.cameras import Cameras, resample
+from flashworld.cameras import resample
 from flashworld.errors import RequestError
-from flashworld.events import Progress, Report, ignore
+from flashworld.events import Progress, Report
 from flashworld.formats.video import write_video
 from flashworld.generation import Scene, stream, work_for
 from flashworld.generation.scene import MIN_VISIBLE_OPACITY
@@ -23,7 +21,6 @@ from flashworld.jobs.shelf import FILES
 from flashworld.jobs.summary import Summary
 from flashworld.models.model import Model
 from flashworld.publish import published
-from flashworld.rendering.frames import render_along
 from flashworld.request import SceneRequest
 
 PREVIEW_GAUSSIANS = 40_000
@@ -105,7 +102,7 @@ class Maker:
             eye = step.scene.cameras.positions[request.image_index]
             light = lightened(step.scene.gaussians, PREVIEW_GAUSSIANS, eye)
             formats.save(light, preview(step.index))
-            seen.append(step.index)
+            seen[:] = range(step.index + 1)  # steps begin again where memory ran out
             tell(Progress("encode", 1, 1, step.index))
             last = step
         after = JobProgress("write", None, steps, previews=tuple(seen))
@@ -126,7 +123,8 @@ class Maker:
         wrote = perf_counter()
         flight = resample(scene.cameras, torch.linspace(0, 1, _num_pictures(len(scene.cameras), self.fps)))
         report = _staged(watch, after, "film")
-        pictures = _pictures(visible, flight, scene.height, scene.width, self.rasteriser, report)
+        views = visible.along(flight, rasteriser=self.rasteriser, report=report)
+        pictures = (formats.to_uint8(view.colour[0]) for view in views)
         write_video(folder / FILES["mp4"], pictures, self.fps, len(flight))
         return num_gaussians, {"write": wrote - started, "film": perf_counter() - wrote}
 
@@ -141,23 +139,12 @@ def _num_pictures(frames: int, fps: int) -> int:
     return fps * min(max(round((frames - 1) / FRAMES_PER_SECOND_OF_PATH), shortest), longest)
 
 
-def _pictures(
-    scene: Scene, cameras: Cameras, height: int, width: int, rasteriser: str, report: Report
-) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    near, far = 0.01 * scene.unit, 1000 * scene.unit
-    views = render_along(
-        scene.gaussians, cameras, height, width, near=near, far=far, rasteriser=rasteriser, report=report
-    )
-    for view in views:
-        yield formats.to_uint8(view.colour[0])
-
-
 def _write_thumbnail(scene: Scene, path: Path, rasteriser: str) -> None:
     """The scene from the camera of its picture, small."""
     width = min(THUMBNAIL_WIDTH, scene.width)
     height = max(1, round(scene.height * width / scene.width))
     index = scene.record.request.image_index
     camera = scene.cameras[index : index + 1]
-    (pixels,) = _pictures(scene, camera, height, width, rasteriser, ignore)
+    (view,) = replace(scene, height=height, width=width).along(camera, rasteriser=rasteriser)
     with published(path) as beside:
-        Image.fromarray(pixels).save(beside, format="JPEG", quality=85)
+        Image.fromarray(formats.to_uint8(view.colour[0])).save(beside, format="JPEG", quality=85)

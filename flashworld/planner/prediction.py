@@ -14,6 +14,7 @@ from flashworld.planner.arithmetic import (
     Size,
     Weights,
     count_weights,
+    num_gaussians,
     operations,
     scene_bytes,
     stage_bytes,
@@ -136,8 +137,8 @@ def _seconds(plan: Plan, card: Card, config: ModelConfig, size: Size, weights: W
     }
     if plan.blocks == "fp8" and card.fp8_product:
         seconds["denoise"] /= FP8_GAIN
-    gaussians = size.latents * 64 * config.points_per_pixel
-    seconds["render"] = (steps - 1) * gaussians * size.frames * SECONDS_PER_RASTERISED / card.matrix_rate
+    drawn = (steps - 1) * size.frames * num_gaussians(config, size)
+    seconds["render"] = drawn * SECONDS_PER_RASTERISED / card.matrix_rate
     moved = 0
     if plan.text_encoder == "streamed":
         moved += weights.text_encoder

@@ -17,6 +17,9 @@ from flashworld.gaussians import Gaussians
 
 logger = logging.getLogger(__name__)
 
+NEAR, FAR = 0.01, 1000.0
+"""z-depths between which Gaussians are drawn, in units of the scene."""
+
 
 @dataclass(frozen=True)
 class Rendering:
@@ -51,8 +54,8 @@ def render(
     width: int,
     *,
     background: tuple[float, float, float] = (1.0, 1.0, 1.0),
-    near: float = 0.01,
-    far: float = 1000.0,
+    near: float = NEAR,
+    far: float = FAR,
     rasteriser: str = "auto",
     report: Report = ignore,
 ) -> Rendering:

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from flashworld.geometry.harmonics import CONSTANT_HARMONIC
+from flashworld.geometry.harmonics import HARMONIC_OF_COLOUR
 from flashworld.models.gaussian_head import MAX_SCALE
 from flashworld.training.pupil import Pupil
 
@@ -57,10 +57,8 @@ def colour_head(pupil: Pupil) -> None:
     geometry = head.num_harmonics
     weight[:, :geometry], bias[:, :geometry] = 0, 0
     weight[:, geometry : geometry + 2], bias[:, geometry : geometry + 2] = 0, 0
-    # Colours are 0.5 + c0 * harmonic and decoded values -1..1.
-    to_harmonic = 0.5 / CONSTANT_HARMONIC
-    weight[:, :3] = to_harmonic * _columns(out.weight.squeeze(2)).mean(2).movedim(1, 0)
-    bias[:, :3] = to_harmonic * _columns(out.bias).mean(2).movedim(1, 0)
+    weight[:, :3] = HARMONIC_OF_COLOUR * _columns(out.weight.squeeze(2)).mean(2).movedim(1, 0)
+    bias[:, :3] = HARMONIC_OF_COLOUR * _columns(out.bias).mean(2).movedim(1, 0)
     native = pupil.config.native
     assert native is not None
     assert head.points == 2

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--reach",
     type=click.FloatRange(0.05, 1.0),
-    help="How far paths go, as a share of the first view's median distance. [default: as in training, 0.4]",
+    help="How far the worlds' paths go, as a share of the first view's median distance. [default: as in training, 0.4]",
 )
 @click.option("--device", metavar="cpu|cuda|cuda:N", help="Where the model works. [default: CUDA if there is any]")
 @click.option(
@@ -50,7 +50,7 @@ def command(
         raise click.BadParameter(f"{model} has no native size, at which held-out worlds could be seen.")
     if not loaded.trained:
         click.echo("This model is untrained: its scores say what noise is worth.")
-    facts = {"model": model, "weights": loaded.weights, "native": loaded.config.native, "reach": reach}
+    facts = {"model": model, "weights": loaded.weights, "native": loaded.config.native}
     result, sheets = _scores(loaded, worlds, captions, reach)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def _scores(
     sheets = {}
     if worlds:
         scores, sheets["worlds"] = evaluation.evaluate(model, worlds, _show, reach)
-        result = evaluation.summary(scores)
+        result = {"reach": reach, **evaluation.summary(scores)}
         click.echo("\n" + "\n".join(evaluation.lines(result)) + "\n")
     if captions:
         answers, sheets["captions"] = evaluation.evaluate_captions(model, captions, _show_caption)

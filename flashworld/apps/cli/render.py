@@ -46,6 +46,7 @@ def command(
     from flashworld.apps.progress import progress_bars
     from flashworld.formats import load, provenance_of, to_uint8, write_frames
     from flashworld.formats.video import write_video
+    from flashworld.rendering import FAR, NEAR
     from flashworld.rendering.frames import render_along
 
     colour = _colour(background)
@@ -63,8 +64,8 @@ def command(
             height,
             width,
             background=colour,
-            near=0.01 * unit,
-            far=1000 * unit,
+            near=NEAR * unit,
+            far=FAR * unit,
             rasteriser=rasteriser,
             report=report,
         )

@@ -21,9 +21,9 @@ from flashworld.training.evaluation.geometry import rendered_distance
 from flashworld.training.evaluation.looks import FirstLook, first_look
 from flashworld.training.evaluation.questions import QUESTIONS, Judge, asked, judge
 from flashworld.training.evaluation.table import interval, row, shown
-from flashworld.training.evaluation.worlds import scenes_of
+from flashworld.training.evaluation.worlds import scenes_by_step
 from flashworld.training.measures import captioned_sheet
-from flashworld.training.worlds import held_out_seed, training_seed
+from flashworld.training.worlds import scored_seed, training_seed
 
 EXAMPLES = 600
 """Training worlds at which the judge looks."""
@@ -54,14 +54,14 @@ class CaptionScores:
 def evaluate_captions(
     model: Model, num_captions: int, heard: Callable[[CaptionScores], None], examples: int = EXAMPLES
 ) -> tuple[list[CaptionScores], Image.Image]:
-    """Answers for the captions of held-out worlds 0 to `num_captions - 1`, and a sheet of the first few scenes."""
+    """Answers for the captions of the first `num_captions` scored worlds, and a sheet of the first few scenes."""
     assert model.config.native is not None, "a model without a native size has no size to be scored at"
     views, height, width = model.config.native
     sight = Sight(height, width, views, 0)
     seen_by = judge([first_look(training_seed(index)) for index in range(examples)])
     scores, rows = [], []
     for index in range(num_captions):
-        seed = held_out_seed(index)
+        seed = scored_seed(index)
         score, pictures = _scored(model, sight(seed), first_look(seed), seen_by)
         scores.append(score)
         heard(score)
@@ -76,8 +76,7 @@ def _scored(
     seed, told = look.world.seed, look.world.caption
     pictures, distance = world_of(model, seen, told, seed)
     word = asked(look)
-    wrong_word = {question: _not_said(judge.words(question), told, seed) for question in word if question != "place"}
-    wrong_word["place"] = "outdoors" if word["place"] == "room" else "room"
+    wrong_word = {question: wrong_word_for(judge.words(question), said, told, seed) for question, said in word.items()}
 
     def answers(words: dict[str, str], picture: Tensor, distance: Tensor) -> dict[str, bool]:
         return {question: judge.says(question, said, picture, distance) for question, said in words.items()}
@@ -99,9 +98,10 @@ def _scored(
     ), pictures
 
 
-def _not_said(words: Sequence[str], caption: str, seed: int) -> str:
-    """One of several words that a caption does not have, another one for each seed."""
-    left = [word for word in words if word not in caption.lower()]
+def wrong_word_for(words: Sequence[str], right: str, caption: str, seed: int) -> str:
+    """Another than the right one of several words, and where there is one, none of the caption; one for each seed."""
+    wrong = [word for word in words if word != right]
+    left = [word for word in wrong if word not in caption.lower()] or wrong
     return left[seed % len(left)]
 
 
@@ -118,7 +118,7 @@ def world_of(
     """Pictures of all views of what a model makes of a caption and a world's path, and the first view's distances."""
     told = replace(seen, caption=caption)
     anchor = model.config.anchored
-    scene = scenes_of(model, told, len(seen.cameras), seed, anchor=anchor, shown=False)[-1].to("cpu")
+    scene = scenes_by_step(model, told, len(seen.cameras), seed, anchor=anchor, shown=False)[-1].to("cpu")
     rendering = render(scene, seen.cameras, *seen.rgb.shape[-2:])
     return rendering.colour.clamp(0, 1), rendered_distance(rendering, seen.cameras)[0]
 

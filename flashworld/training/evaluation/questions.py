@@ -1,8 +1,8 @@
 """Questions that a picture answers with yes or no: is the floor red, the sky grey, is this a room, is something blue?
 
-Each asks for evidence, a number, and says yes where training worlds that truly are so have less evidence in one of
-twenty cases only. So it is right of 95 % of true pictures by construction; what it is worth shows in how seldom it says
-yes to a wrong word. Both are measured on held-out worlds, and reported beside the model's answers.
+Each asks for evidence, a number. All but the place say yes where training worlds that truly are so have less evidence
+in one of twenty cases only: they are right of 95 % of true pictures by construction, and what they are worth shows in
+how seldom they say yes to a wrong word. Both are measured on held-out worlds, and reported beside the model's answers.
 """
 
 from collections import defaultdict

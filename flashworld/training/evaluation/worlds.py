@@ -24,7 +24,7 @@ from flashworld.training.data import SeenWorld, Sight
 from flashworld.training.evaluation.baselines import baselines
 from flashworld.training.evaluation.geometry import floaters, rendered_distance
 from flashworld.training.measures import captioned_sheet, gmsd, pooled_psnr, relative_error, ssim
-from flashworld.training.worlds import SKY_DISTANCE, held_out_seed
+from flashworld.training.worlds import SKY_DISTANCE, scored_seed
 from flashworld.training.worlds.seeds import template_of
 
 EXTRA_VIEWS = 2
@@ -65,7 +65,7 @@ class WorldScores:
 def evaluate(
     model: Model, num_worlds: int, heard: Callable[[WorldScores], None], reach: float | None = None
 ) -> tuple[list[WorldScores], Image.Image]:
-    """Scores of held-out worlds 0 to `num_worlds - 1` at the model's native size, and a sheet of the first few.
+    """Scores of the first `num_worlds` scored worlds at the model's native size, and a sheet of the first few.
 
     Args:
         model: A model that has a native size.
@@ -80,7 +80,7 @@ def evaluate(
         sight = replace(sight, reach=reach)
     scores, rows = [], []
     for index in range(num_worlds):
-        seed = held_out_seed(index)
+        seed = scored_seed(index)
         seen = sight(seed)
         pictures, score = _scored(seen, _scenes(model, seen, sight, seed), sight, seed)
         scores.append(score)
@@ -94,11 +94,11 @@ def evaluate(
 def _scenes(model: Model, seen: SeenWorld, sight: Sight, seed: int) -> dict[str, Gaussians]:
     """The model's scene, that after its first step alone, and what tells how much anchoring does."""
     views, anchor = sight.num_views, model.config.anchored
-    steps = scenes_of(model, seen, views, seed, anchor=anchor)
+    steps = scenes_by_step(model, seen, views, seed, anchor=anchor)
     scenes = {"model": steps[-1].to("cpu"), "first_step_only": steps[0].to("cpu")}
     if not anchor:
         return scenes
-    raw = scenes_of(model, seen, views, seed, anchor=False)[-1].to("cpu")
+    raw = scenes_by_step(model, seen, views, seed, anchor=False)[-1].to("cpu")
     picture = PictureAt(seen.rgb[0].float() / 127.5 - 1, 0)
     constant = anchored(raw, seen.cameras[:views], picture, sight.usual_distance)
     return scenes | {"not_anchored": raw, "anchored_constant": constant}
@@ -154,7 +154,7 @@ def ways(cameras: Cameras, usual_distance: float) -> dict[str, list[int]]:
 
 
 @torch.no_grad()
-def scenes_of(
+def scenes_by_step(
     model: Model, seen: SeenWorld, num_views: int, seed: int, *, anchor: bool, shown: bool = True
 ) -> list[Gaussians]:
     """A world's scene after each step of generation, from its caption, its path and, if `shown`, its first view."""

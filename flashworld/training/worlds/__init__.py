@@ -7,7 +7,7 @@ them with numba for processors, `cuda_caster` for GPUs.
 
 from flashworld.training.worlds.captions import SeenThing, WorldFacts
 from flashworld.training.worlds.cuda_caster import cast_batch
-from flashworld.training.worlds.seeds import held_out_seed, training_seed
+from flashworld.training.worlds.seeds import held_out_seed, scored_seed, training_seed
 from flashworld.training.worlds.world import SKY_DISTANCE, World, WorldViews, cast, make_world
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "cast_batch",
     "held_out_seed",
     "make_world",
+    "scored_seed",
     "training_seed",
 ]

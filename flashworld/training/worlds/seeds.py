@@ -1,6 +1,7 @@
 """Which seeds are for training, which are held out, and the random streams of a seed.
 
 A seed is a world. Training draws seeds from 0 up to 2^40; the held-out ones begin at 2^40, so no recipe can meet them.
+By the first thousand of these stages are judged and settings are chosen; scores that are told are of those that follow.
 A seed's last bits choose room or outdoors and the movement of the camera, so that any run of 32 seeds in a row has each
 kind 16 times and each movement twice. Everything else comes from streams of the seed, one a purpose: drawing more in
 one of them changes nothing in the others.
@@ -18,6 +19,8 @@ T = TypeVar("T")
 
 HELD_OUT = 2**40
 """The first held-out seed; all seeds below are for training."""
+NUM_CHOSEN_BY = 1000
+"""Held-out worlds that choices may depend on: the first ones."""
 
 
 def training_seed(index: int) -> int:
@@ -32,6 +35,11 @@ def held_out_seed(index: int) -> int:
     if not 0 <= index < HELD_OUT:
         raise ValueError(f"held-out world {index} was asked for; there are worlds 0 to 2^40 - 1")
     return HELD_OUT + index
+
+
+def scored_seed(index: int) -> int:
+    """The seed of a held-out world that no choice has depended on, for an index from 0 on."""
+    return held_out_seed(NUM_CHOSEN_BY + index)
 
 
 def kind_of(seed: int) -> Literal["room", "outdoors"]:
