@@ -24,8 +24,8 @@ SLOW = $(if $(NODE),$(if $(CHROMIUM),slow or browser,slow),slow and not external
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-demo: $(INSTALLED) ## Turn a shipped picture into out/*.ply, .spz and .mp4
-	$(VENV)/bin/flashworld generate examples/requests/living-room.json --output $(OUT)
+demo: $(INSTALLED) ## Turn a shipped picture into out/*.ply, .spz and .mp4, by the small model
+	$(VENV)/bin/flashworld generate examples/requests/living-room.json --model tiny --output $(OUT)
 
 studio: $(INSTALLED_STUDIO) ## Open the studio, the local application for the browser
 	$(PYTHON_OF_VENV) app.py
@@ -57,7 +57,7 @@ format: $(INSTALLED_DEV) ## Format the code and mend what ruff can mend
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-bench: $(INSTALLED_DEV) ## Print the times of the rasteriser, the formats and a whole run by stage
+bench: $(INSTALLED_DEV) ## Print the times of rasteriser, formats, a whole run by stage, worlds and studio
 	$(PYTHON_OF_VENV) -m benchmarks
 
 clean: ## Remove everything that make made

@@ -195,6 +195,9 @@ async function generate(page) {
   await shot(page, '5-world');
   await page.keyboard.press('Escape');
   await page.focus('#view canvas');
+  await page.keyboard.press('h');
+  await rest(1500);
+  await shot(page, '5a-home');
   seen.flown = await fly(page, 400);
 }
 

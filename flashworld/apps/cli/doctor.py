@@ -30,7 +30,7 @@ _SIGNS = {"has": ("✓", "green"), "has not": ("–", "white"), "fault": ("✗",
 
 @click.command("doctor")
 def command() -> None:
-    """Show what this machine has, which model and rasteriser it would choose and why, and what is missing."""
+    """Show what this machine has, which model it would choose and why, which rasterisers are usable, and what is missing."""
     findings = list(_findings())
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:

@@ -40,7 +40,7 @@ def header(maker: Maker) -> str:
             "3D files, but its scenes are coloured fog.</p>"
         )
     if model.name == "tiny" and model.device.type == "cpu":
-        hope = "give it a picture, since a sentence alone becomes little more than fog"
+        hope = "give it a picture, since a sentence alone becomes a blur of floor and sky"
         note = (
             '<p class="fw-note"><b>There is no CUDA GPU here,</b> so the small built-in model <code>tiny</code> makes '
             f"the scenes: {hope if model.trained else 'it is not trained yet, expect coloured fog'}.</p>"
