@@ -17,7 +17,7 @@ from flashworld.cameras import Cameras
 from flashworld.errors import WeightsError
 from flashworld.events import Progress
 from flashworld.models.config import TINY
-from flashworld.models.fp8 import Fp8Linear, quantise
+from flashworld.models.fp8 import Fp8Linear, Scaling, quantise
 from flashworld.placement import Plan
 from flashworld.weights import load, quantised, save
 from flashworld.weights.fill import Placement, fill
@@ -394,6 +394,19 @@ def test_eight_bit_weights_are_made_once_and_then_read_from_the_cache(published,
         assert again.dtype == value.dtype
         assert torch.equal(again.float(), value.float()), name
     assert list(cache.glob("fp8/*")) == [kept], "something half written was left"
+
+
+@pytest.mark.usefixtures("cache")
+def test_each_layer_is_quantised_once(published, monkeypatch):
+    made: list[torch.Size] = []
+
+    def counted(values: torch.Tensor, per: Scaling) -> tuple[torch.Tensor, torch.Tensor]:
+        made.append(values.shape)
+        return quantise(values, per)
+
+    monkeypatch.setattr(quantised, "quantise", counted)
+    model = load(published, plan=FP8_PLAN)
+    assert len(made) == sum(isinstance(layer, Fp8Linear) for layer in model.networks.transformer.modules()) > 10
 
 
 def test_other_weights_have_another_place_in_the_cache(published, cache):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,15 @@ class Placement:
 
     device: torch.device
     dtype: torch.dtype
+
+
+@runtime_checkable
+class MadeWhenAskedFor(Protocol):
+    """Tensors that cost work to make, and whose shapes cost none."""
+
+    def shape(self, name: str) -> torch.Size:
+        """The shape that a tensor will have."""
+        ...
 
 
 def fill(
@@ -62,20 +72,29 @@ def weight_shapes(module: nn.Module) -> dict[str, torch.Size]:
 
 
 def _check(wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], source: str) -> None:
-    missing = [name for name in wanted if name not in tensors]
-    unexpected = [name for name in tensors if name not in wanted]
-    present = [name for name in wanted if name in tensors]
-    wrong = [name for name in present if newest_tap(tensors[name], wanted[name]).shape != wanted[name]]
+    given_names = dict.fromkeys(tensors)  # `in` would read a tensor of a file to see whether it is there
+    missing = [name for name in wanted if name not in given_names]
+    unexpected = [name for name in given_names if name not in wanted]
+    shapes = {name: _shape(tensors, name) for name in wanted if name in given_names}
+    wrong = [name for name, shape in shapes.items() if _cut(shape, wanted[name]) != wanted[name]]
     faults = []
     if missing:
         faults.append(f"{len(missing)} tensors are missing ({missing[0]}{_more(missing)})")
     if unexpected:
         faults.append(f"{len(unexpected)} do not belong to it ({unexpected[0]}{_more(unexpected)})")
     if wrong:
-        given, allowed = list(tensors[wrong[0]].shape), list(wanted[wrong[0]])
+        given, allowed = list(shapes[wrong[0]]), list(wanted[wrong[0]])
         faults.append(f"{len(wrong)} have another shape ({wrong[0]} is {given}, not {allowed})")
     if faults:
         raise WeightsError(f"{source} does not hold the weights of this model: {', '.join(faults)}.")
+
+
+def _shape(tensors: Mapping[str, Tensor], name: str) -> torch.Size:
+    return tensors.shape(name) if isinstance(tensors, MadeWhenAskedFor) else tensors[name].shape
+
+
+def _cut(shape: torch.Size, wanted: torch.Size) -> torch.Size:
+    return newest_tap(torch.empty(shape, device="meta"), wanted).shape
 
 
 def _more(names: list[str]) -> str:

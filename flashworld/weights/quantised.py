@@ -50,6 +50,14 @@ class Quantising(Mapping[str, Tensor]):
         self._last = (layer, inverse_scale)
         return bits if leaf == "weight" else inverse_scale
 
+    def shape(self, name: str) -> torch.Size:
+        """The shape that a tensor will have, without making it."""
+        layer, _, leaf = name.rpartition(".")
+        if leaf != "inverse_scale":
+            return self._tensors[name].shape
+        rows = self._tensors[f"{layer}.weight"].shape[:-1]
+        return torch.Size((*rows, 1) if self._layers[layer] == "row" else ())
+
     def __iter__(self) -> Iterator[str]:
         yield from self._tensors
         yield from (f"{layer}.inverse_scale" for layer in self._layers)
