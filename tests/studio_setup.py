@@ -31,7 +31,7 @@ def picture(size: tuple[int, int] = (WIDTH, HEIGHT), kind: str = "PNG") -> str:
     return f"data:image/{kind.lower()};base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def until(reached: Callable[[], Any], seconds: float = 60.0) -> Any:
+def until(reached: Callable[[], Any], seconds: float = 240.0) -> Any:
     """The first true value of `reached`, asked again and again.
 
     Raises:

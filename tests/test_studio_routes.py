@@ -205,6 +205,26 @@ def test_who_looks_at_scenes_does_not_starve_all_others(client, done, monkeypatc
         assert "busy" in answer.json["error"] or "too much" in answer.json["error"]
 
 
+def test_the_pictures_of_requests_are_read_one_at_a_time_too(client, done, monkeypatch):
+    """A request may hold fifty megapixels."""
+    reading, most = [], []
+
+    def read(*_):
+        reading.append(1)
+        most.append(len(reading))
+        threading.Event().wait(0.05)
+        reading.pop()
+        raise NoJobError("never drawn")
+
+    monkeypatch.setattr("flashworld.jobs.workshop.parse_request", read)
+    url = f"/api/jobs/{done['id']}/frames/0.png"
+    with ThreadPoolExecutor(4) as pool:
+        assert {answer.status_code for answer in pool.map(client.get, [url] * 4)} == {404}
+    assert most == [1] * 4
+    assert client.get(url.replace("/0.png", "/900.png")).status_code == 404
+    assert len(most) == 4, "a frame that there is not costs nothing"
+
+
 @pytest.mark.slow
 def test_more_cameras_than_a_path_may_have_are_refused_before_they_cost_time(client):
     frame = {"transform_matrix": np.eye(4).tolist()}

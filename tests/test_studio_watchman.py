@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask, request
 from studio_setup import until
+from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
 from flashworld.apps.studio import watchman
@@ -56,22 +57,21 @@ def test_a_stream_that_nobody_reads_ends(monkeypatch):
         assert ended.wait(20)
 
 
-def test_a_client_that_reads_now_and_then_is_left_alone(monkeypatch):
-    monkeypatch.setattr(watchman, "UNREAD_SECONDS", 1.0)
-    size = 20_000_000
+def channel_with_something_to_read() -> HTTPChannel:
+    channel = object.__new__(HTTPChannel)
+    channel.total_outbufs_len, channel.last_activity = 1000, 0.0
+    return channel
 
-    def large(_: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
-        start("200 OK", [("Content-Length", str(size))])
-        return [bytes(size)]
 
-    with served(large) as address, socket.create_connection(address) as client:
-        client.sendall(get("/"))
-        taken = 0
-        while taken < size:
-            threading.Event().wait(0.02)
-            part = client.recv(1_000_000)
-            assert part, f"ended after {taken} bytes"
-            taken += len(part)
+def test_a_client_that_reads_now_and_then_is_left_alone():
+    """It has something to read all the time, and takes some of it before its patience is over."""
+    reader, sleeper = channel_with_something_to_read(), channel_with_something_to_read()
+    guard = Watchman({})
+    half = watchman.UNREAD_SECONDS / 2
+    for tick in range(1, 8):
+        reader.last_activity = tick * half
+        ended = guard._unread([reader, sleeper], tick * half)
+        assert ended == ([sleeper] if (tick - 1) * half > watchman.UNREAD_SECONDS else [])
 
 
 def test_a_client_that_takes_no_file_holds_no_thread(tmp_path):

@@ -133,6 +133,8 @@ class Crew:
         """Whether there is a result; if not, it is recorded why."""
         try:
             request = parse_request(self._shelf.request_file(job.id).read_bytes())
+            # It may have waited for another model, over a restart or before it was repeated.
+            job = self._ledger.update(job.id, **maker.facts(maker.plan(request, job.exact_size)))
             self._shelf.clear_previews(job.id)
             summary = maker.make(
                 request,

@@ -2,6 +2,7 @@
 
 import io
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
@@ -21,23 +22,22 @@ MAX_SIDE = 1280
 """Of a picture. That of a narrow path, drawn wide, could have a hundred megapixels."""
 
 _TURNS = Turns(at_once=1, waiting=4, seconds=10.0)
-"""A scene is read and drawn in a thread that answers; several would starve all other answers."""
+"""Request and scene are read, and drawn, in a thread that answers; several would starve all other answers."""
 
 
-def see(scene: Path, request: SceneRequest, frame: int, width: int | None) -> bytes:
-    """A PNG of the scene in a PLY file from the camera of a frame.
+def see(scene: Path, read: Callable[[], SceneRequest], frame: int, width: int | None) -> bytes:
+    """A PNG of the scene in a PLY file from the camera of a frame of the request, which is read when it is our turn.
 
     It is `width` pixels wide (the request's if None), or as wide as `MAX_SIDE` allows its longer side to be.
 
     Raises:
-        NoJobError: The path has no such frame, or the file is damaged.
+        NoJobError: The file is damaged.
         BusyError: Too many want to see something at once.
     """
-    if not 0 <= frame < request.frames:
-        raise NoJobError(f"There is no frame {frame}; they are counted from 0 to {request.frames - 1}.")
-    width = min(width or request.width, MAX_SIDE * request.width // max(request.width, request.height))
-    height = max(1, round(request.height * width / request.width))
     with _TURNS.turn():
+        request = read()
+        width = min(width or request.width, MAX_SIDE * request.width // max(request.width, request.height))
+        height = max(1, round(request.height * width / request.width))
         return _drawn(scene, path_of(request)[frame : frame + 1], height, width)
 
 

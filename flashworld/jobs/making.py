@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter, time
+from typing import Any
 
 import torch
 from PIL import Image
@@ -75,6 +76,16 @@ class Maker:
             raise RequestError([f"resolution: {asked} are more than a machine without a GPU can hold; {remedy}"])
         filmed = _num_pictures(request.frames, self.fps) * request.height * request.width
         return Plan(Amounts(pixels, filmed), work.note)
+
+    def facts(self, plan: Plan) -> dict[str, Any]:
+        """What a job's record says of who makes it, and how much work that is."""
+        return {
+            "model": self.model.name,
+            "trained": self.model.trained,
+            "note": plan.note,
+            "work": plan.amounts.work,
+            "filmed": plan.amounts.filmed,
+        }
 
     def make(
         self, request: SceneRequest, exact_size: bool, folder: Path, preview: Callable[[int], Path], watch: Watch

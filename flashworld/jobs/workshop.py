@@ -123,13 +123,9 @@ class Workshop:
                     id=job_id,
                     client=client,
                     created_at=time.time(),
-                    note=plan.note,
                     exact_size=exact_size,
-                    model=self.makers[0].model.name,
-                    trained=self.makers[0].model.trained,
-                    work=plan.amounts.work,
-                    filmed=plan.amounts.filmed,
                     bytes=size,
+                    **self.makers[0].facts(plan),
                 )
         except BaseException as error:
             self._shelf.remove(job_id)
@@ -249,8 +245,10 @@ class Workshop:
 
     def frame(self, job_id: str, index: int, width: int | None = None) -> bytes:
         """A PNG of a completed scene from the camera of one of its frames."""
-        scene = self.file(job_id, "ply")
-        return see(scene, parse_request(self.request(job_id)), index, width)
+        job, scene = self.job(job_id), self.file(job_id, "ply")
+        if not 0 <= index < job.frames:
+            raise NoJobError(f"There is no frame {index}; they are counted from 0 to {job.frames - 1}.")
+        return see(scene, lambda: parse_request(self.request(job_id)), index, width)
 
     def listen(self) -> Listener:
         """Hear of all changes: messages `job` (a `JobStatus`), `removed` (an id), `queue` (statuses that wait)."""

@@ -139,7 +139,7 @@ async function compare(page) {
   await page.waitForSelector('#compare[open]');
   await page.waitForSelector('#compare .compare-views[aria-busy="false"]');
   const [left, right] = await page.$$('#compare .holder');
-  const before = await right.screenshot();
+  const before = await still(right);
   const { x, y, width, height } = await left.boundingBox();
   await page.mouse.move(x + width / 2, y + height / 2);
   await page.mouse.down();
@@ -150,6 +150,17 @@ async function compare(page) {
   await shot(page, '4-compare');
   await page.keyboard.press('Escape');
   await page.waitForSelector('#compare:not([open])');
+}
+
+/** A part of the page once it changes no more. */
+async function still(element) {
+  let before = null;
+  let now = null;
+  await awaited(async () => {
+    [before, now] = [now, Buffer.from(await element.screenshot())];
+    return before?.equals(now);
+  });
+  return now;
 }
 
 async function naming(page) {
@@ -178,7 +189,7 @@ async function queue(page) {
   }
   await page.waitForFunction(() => studio.state.jobs.get().jobs.some(({ state }) => state === 'running'));
   const growing = () => page.$eval('#growing', (box) => (box.hidden ? '' : box.textContent));
-  seen.growing = await awaited(growing, (text) => /step/i.test(text));
+  seen.growing = await awaited(growing, (text) => /Step \d+ of \d+/.test(text));
   await shot(page, '5-queue');
   seen.queue = await page.$$eval('#queue .job', (jobs) => jobs.map((one) => one.textContent));
   const [waiting, first, running] = await page.evaluate(() => studio.state.jobs.get().jobs.filter(({ state }) => state === 'queued' || state === 'running').map(({ id }) => id));

@@ -100,8 +100,9 @@ async function wipe(page) {
   const closed = await pressed();
   await page.click('[data-tool="picture"]');
   await page.focus('canvas');
-  await page.keyboard.press('KeyD', { delay: 200 });
+  await page.keyboard.down('KeyD');
   await page.waitForFunction("document.querySelector('.world-wipe') === null");
+  await page.keyboard.up('KeyD');
   return { opened, box, stepped, dragged, closed, afterMove: await pressed() };
 }
 

@@ -7,6 +7,7 @@ import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
@@ -143,7 +144,7 @@ def _devices(options: dict[str, Any]) -> list[str | None]:
 def _greet(options: dict[str, Any], port: int) -> None:
     host = "localhost" if options["host"] in ("127.0.0.1", "0.0.0.0", "::1", "::") else options["host"]
     host = f"[{host}]" if ":" in host else host
-    token = f"?token={options['token']}" if options["token"] else ""
+    token = f"?token={quote(options['token'], safe='')}" if options["token"] else ""
     click.secho(f"The studio is open at http://{host}:{port}/{token}", bold=True)
     if options["host"] not in ("127.0.0.1", "localhost", "::1") and not options["token"]:
         click.secho("Everyone on your network can use it: give a --token to be asked for.", fg="yellow")
