@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from flashworld.cameras import Cameras, cast_rays, in_model_world, in_user_world, normalise, ray_map, resample
-from flashworld.cameras.normalisation import reach
+from flashworld.cameras.normalisation import in_float32, reach
+from flashworld.errors import RequestError
 from flashworld.geometry import matrix_from_quaternion, quaternion_from_matrix
 
 REFERENCE = load_file(Path(__file__).parent / "reference" / "cameras.safetensors")
@@ -111,6 +112,24 @@ def test_a_path_that_only_turns_keeps_the_unit_of_length(magnitude: float):
     normalised, world_from_model = normalise(cameras)
     assert world_from_model.scale == 1
     assert normalised.positions.abs().max() == 0
+
+
+@pytest.mark.parametrize(("distance", "moves"), [(4.5e6, 3.0), (2e4, 0.1), (1e8, 900.0)])
+def test_a_path_is_refused_where_float32_cannot_follow_it(distance: float, moves: float):
+    cameras = random_cameras(4)
+    positions = torch.zeros(4, 3, dtype=torch.float64)
+    positions[:, 0], positions[:, 1] = torch.linspace(0, moves, 4), distance
+    far = Cameras(cameras.quaternions, positions, cameras.intrinsics)
+    with pytest.raises(RequestError, match="move the path near the origin"):
+        in_float32(far)
+
+
+@pytest.mark.parametrize(("distance", "moves"), [(0.0, 1e-4), (1e4, 1.0), (1e5, 1e-3), (1e8, 0.0), (1e8, 2e3)])
+def test_a_path_that_float32_can_follow_or_that_only_turns_is_taken_as_it_is(distance: float, moves: float):
+    cameras = random_cameras(4)
+    positions = torch.linspace(distance, distance + moves, 4, dtype=torch.float64)[:, None].expand(4, 3)
+    near = Cameras(cameras.quaternions, positions, cameras.intrinsics)
+    assert torch.equal(in_float32(near).vectors(), near.vectors().to(torch.float32))
 
 
 @given(seed=st.integers(0, 10_000), num=st.integers(1, 7))

@@ -1,5 +1,6 @@
 """Camera paths in files: round trips, conventions checked against other programs' definitions, faults."""
 
+import errno
 import json
 import math
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from flashworld.cameras import Cameras
-from flashworld.cameras.files import WRITERS, read_path, write_path
+from flashworld.cameras.files import WRITERS, read_path, read_pictured, write_path
 from flashworld.cameras.templates import TEMPLATES, make_path
 from flashworld.errors import FlashWorldError, FormatError
 
@@ -63,6 +64,30 @@ def test_nerfstudio_intrinsics_may_stand_once_or_as_an_angle(tmp_path: Path):
     assert read_path(file).intrinsics.tolist() == [pytest.approx(expected)]
 
 
+def test_a_blender_file_says_no_size_so_it_is_asked_for_or_taken_from_the_caller(tmp_path: Path):
+    file = tmp_path / "transforms_train.json"
+    file.write_text(json.dumps({"camera_angle_x": math.pi / 2, "frames": [{"transform_matrix": IDENTITY}]}))
+    with pytest.raises(FormatError, match="add w and h"):
+        read_path(file)
+    assert read_path(file, height=480, width=704).intrinsics[0].tolist() == pytest.approx([0.5, 352 / 480, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("content", ["flashworld", "nerfstudio", "colmap"])
+def test_a_path_too_far_from_the_origin_for_its_movement_is_refused(tmp_path: Path, content: str):
+    """A walk of 3 m in coordinates of a national grid: float32 would make a turn on the spot of it."""
+    places = [(450_000 + x, 4_500_000, 100) for x in range(4)]
+    if content == "colmap":
+        lines = [f"{n} 1 0 0 0 {-x} {-y} {-z} 1 {n}.jpg\n\n" for n, (x, y, z) in enumerate(places)]
+        file = write_colmap(tmp_path, images="".join(lines))
+    else:
+        views = [CAMERA | {"position": place} for place in places]
+        frames = [{"transform_matrix": [[1, 0, 0, x], [0, 1, 0, y], [0, 0, 1, z]]} for x, y, z in places]
+        file = tmp_path / "path.json"
+        file.write_text(json.dumps({"cameras": views} if content == "flashworld" else FRAME | {"frames": frames}))
+    with pytest.raises(FlashWorldError, match=r"moves 3 at a distance of 4.52e\+06 .* move the path near the origin"):
+        read_path(file)
+
+
 def test_nerfstudio_frames_are_in_the_order_of_their_names(tmp_path: Path):
     frames = [
         {"file_path": f"frame_{n}.png", "transform_matrix": [[1, 0, 0, n], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]}
@@ -77,6 +102,7 @@ COLMAP_CAMERAS = """# Camera list with one line of data per camera:
 1 SIMPLE_PINHOLE 704 480 352 352 240
 2 OPENCV 704 480 400 410 350 241 0 0 0 0
 """
+COLMAP_IMAGE = "1 1 0 0 0 0 0 0 1 a.jpg\n"
 COLMAP_IMAGES = """# Image list with two lines of data per image:
 7 1 0 0 0 0 0 0 1 photo 10.jpg
 12.5 13.5 -1 20.1 30.2 5
@@ -132,14 +158,31 @@ def test_a_point_is_seen_at_the_same_pixel_in_colmaps_formula(tmp_path: Path):
         ("5 PINHOLE 8 8 1 1 1 1\n", COLMAP_IMAGES, "speaks of a camera"),
         (COLMAP_CAMERAS, "", "no cameras"),
         (COLMAP_CAMERAS, "1 0 0 0 0 0 0 0 1 a.jpg\n", "no orientation"),
-        (COLMAP_CAMERAS, "1 1 0 0 0 nan 0 0 1 a.jpg\n", "not finite"),
+        (COLMAP_CAMERAS, "1 1 0 0 0 nan 0 0 1 a.jpg\n", "NaN was given"),
+        (COLMAP_CAMERAS, "1 1 0 0 0 1e39 0 0 1 a.jpg\n", "camera 0: position.* up to 1e8"),
         (COLMAP_CAMERAS, "1 1 0 0 0\n", "another form"),
+        ("1 PINHOLE 8 8 1e-50 1 1 1\n", COLMAP_IMAGE, "camera 0: fx: 1e-50 was given"),
+        ("1 PINHOLE 8 8 1 1e300 1 1\n", COLMAP_IMAGE, "camera 0: fy: 1e.300 was given"),
+        ("1 PINHOLE 200000 8 1 1 1 1\n", COLMAP_IMAGE, "camera 0: width: 200000 was given"),
+        (COLMAP_CAMERAS, COLMAP_IMAGE + "2 1 0 0 0 0 0 0 1 b.jpg\n", "'a.jpg' is not followed"),
+        (COLMAP_CAMERAS, COLMAP_IMAGE + "2 1 0 0 0 0 0 0 1 in the hall.jpg\n", "'a.jpg' is not followed"),
     ],
 )
 def test_a_faulty_colmap_model_is_refused_in_one_sentence(tmp_path: Path, cameras: str, images: str, message: str):
     with pytest.raises(FormatError, match=message) as caught:
         read_path(write_colmap(tmp_path, cameras, images))
     assert "\n" not in str(caught.value)
+
+
+def test_a_binary_colmap_model_is_told_how_to_become_text(tmp_path: Path):
+    (tmp_path / "cameras.bin").write_bytes(b"\1\0")
+    for place in (tmp_path, tmp_path / "cameras.bin"):
+        with pytest.raises(FormatError, match="colmap model_converter --output_type TXT"):
+            read_path(place)
+    with pytest.raises(FormatError, match="colmap model_converter --output_type TXT"):
+        read_pictured(tmp_path)
+    write_colmap(tmp_path)
+    assert len(read_path(tmp_path)) == 2
 
 
 FRAME = {"transform_matrix": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]], "fl_x": 1, "w": 8, "h": 8}
@@ -162,6 +205,12 @@ FRAME = {"transform_matrix": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]], "fl_x":
         json.dumps({"frames": [{**FRAME, "fl_x": "wide"}]}),
         json.dumps({"frames": [{**FRAME, "fl_x": math.nan}]}),
         json.dumps({"frames": [{**FRAME, "fl_x": -1}]}),
+        json.dumps({"frames": [{**FRAME, "fl_x": 1e300}]}),
+        json.dumps({"frames": [{**FRAME, "fl_x": 1e-50}]}),
+        json.dumps({"frames": [{**FRAME, "cx": 1e300}]}),
+        json.dumps({"frames": [{**FRAME, "w": math.inf}]}),
+        json.dumps({"frames": [{**FRAME, "h": 1e300}]}),
+        json.dumps({"frames": [{**FRAME, "transform_matrix": [[1, 0, 0, 1e39], [0, 1, 0, 0], [0, 0, 1, 0]]}]}),
         json.dumps({"frames": [{**FRAME, "transform_matrix": [[1, 0], [0, 1]]}]}),
         json.dumps({"frames": [{**FRAME, "transform_matrix": [[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0]]}]}),
         json.dumps({"frames": [{**FRAME, "transform_matrix": [[-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]}]}),
@@ -226,12 +275,29 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["path.json", "transforms.json", "colmap"])
-def test_a_place_that_cannot_be_written_is_a_fault_and_an_earlier_file_survives(tmp_path: Path, name: str):
+def test_a_place_that_cannot_be_written_is_a_fault(tmp_path: Path, name: str):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(FormatError, match="Cannot"):
         write_path(make_path("forward", frames=2), tmp_path / "file" / name, 480, 704)
+    assert [file.name for file in tmp_path.rglob("*")] == ["file"]
+
+
+@pytest.mark.parametrize("name", ["path.json", "transforms.json", "colmap"])
+def test_an_earlier_file_survives_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str):
+    def fills_up(path: Path, text: str, encoding: str) -> None:
+        path.write_bytes(text.encode(encoding)[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def files() -> dict[Path, bytes]:
+        return {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+
     write_path(make_path("forward", frames=2), tmp_path / name, 480, 704)
-    assert not list(tmp_path.rglob("*.part"))
+    earlier = files()
+    monkeypatch.setattr(Path, "write_text", fills_up)
+    with pytest.raises(FormatError, match="no space left"):
+        write_path(make_path("right", frames=3), tmp_path / name, 480, 704)
+    assert earlier
+    assert files() == earlier
 
 
 @pytest.mark.parametrize(("height", "width", "field"), [(1, 1, "fx"), (200_000, 704, "height")])

@@ -85,6 +85,19 @@ def test_a_path_that_states_its_size_is_cut_to_the_resolution(maker: Maker):
     assert (view.cx, view.cy) == pytest.approx((240, 352))
 
 
+@pytest.mark.parametrize("resolution", [[24, 10**400, 704], [24, 480, -704], [24, 1, 1], [24, "480", 704]])
+def test_a_resolution_is_judged_before_a_path_is_cut_to_it(maker: Maker, resolution: list[Any]):
+    sized = GUIDE | {"height": 480, "width": 704}
+    told = faults(maker, camera_json=sized, resolution=resolution)
+    assert told == faults(maker, resolution=resolution)
+    assert told.startswith("resolution")
+
+
+def test_a_path_too_far_from_the_origin_is_told_before_it_costs_anything(maker: Maker):
+    views = [view | {"position": [450_000 + x, 4_500_000, 100]} for x, view in enumerate(GUIDE["cameras"])]
+    assert "move the path near the origin" in faults(maker, camera_json=views)
+
+
 def test_more_than_the_space_makes_is_refused_with_what_it_makes(maker: Maker):
     assert "up to 24" in faults(maker, resolution="25x480x704")
     assert "480x704 or 704x480" in faults(maker, resolution="8x704x704")

@@ -16,7 +16,7 @@ from flashworld.apps.gradio.paths import from_files, from_template, shown
 from flashworld.cameras import from_views
 from flashworld.cameras.files import write_path
 from flashworld.cameras.templates import TEMPLATES, make_path
-from flashworld.errors import FlashWorldError
+from flashworld.errors import FlashWorldError, RequestError
 from flashworld.request import parse_path
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +57,38 @@ def transforms(**changes: Any) -> str:
     pose = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     facts = {"w": 704, "h": 480, "fl_x": 352.0, "fl_y": 352.0, "cx": 352.0, "cy": 240.0}
     return json.dumps(facts | {"frames": [{"transform_matrix": pose}]} | changes)
+
+
+def test_pictures_of_two_sizes_become_a_path_for_the_first_ones_with_square_pixels(tmp_path: Path):
+    """The first picture's camera is not the first of the file; the other's view is cut to the first one's aspect."""
+    cameras, images = tmp_path / "cameras.txt", tmp_path / "images.txt"
+    cameras.write_text("1 PINHOLE 640 640 500 500 320 320\n2 PINHOLE 704 480 352 352 352 240\n")
+    images.write_text("1 1 0 0 0 0 0 0 2 a.jpg\n\n2 1 0 0 0 0 0 0 1 b.jpg\n\n")
+    pose = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    wide = {"file_path": "a", "w": 704, "h": 480, "fl_x": 352, "transform_matrix": pose}
+    square = {"file_path": "b", "w": 640, "h": 640, "fl_x": 500, "transform_matrix": pose}
+    transforms = tmp_path / "transforms.json"
+    transforms.write_text(json.dumps({"frames": [square, wide]}))
+    for files in ([cameras, images], [transforms]):
+        path = parse_path(from_files([str(file) for file in files]))
+        assert (path.height, path.width) == (480, 704)
+        found = [(view.fx, view.fy, view.cx, view.cy) for view in path.cameras]
+        assert found == [pytest.approx((352, 352, 352, 240)), pytest.approx((550, 550, 352, 240), rel=1e-5)]
+
+
+def test_a_camera_of_colmap_may_have_any_number(tmp_path: Path):
+    cameras, images = tmp_path / "cameras.txt", tmp_path / "images.txt"
+    cameras.write_text("-1 PINHOLE 704 480 352 352 352 240\n")
+    images.write_text("1 1 0 0 0 0 0 0 -1 a.jpg\n\n")
+    assert parse_path(from_files([str(cameras), str(images)])).width == 704
+
+
+def test_a_path_too_far_from_the_origin_is_told_before_it_is_drawn():
+    path = json.loads(from_template("right", 3.0, 70, "linear", 4, (480, 704)))
+    for view in path["cameras"]:
+        view["position"] = [view["position"][0] + 450_000, 4_500_000, 100]
+    with pytest.raises(RequestError, match="move the path near the origin"):
+        shown(json.dumps(path))
 
 
 @pytest.mark.parametrize(

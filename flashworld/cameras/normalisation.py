@@ -5,16 +5,33 @@ from jaxtyping import Float
 from torch import Tensor
 
 from flashworld.cameras.cameras import Cameras
+from flashworld.errors import RequestError
 from flashworld.geometry import Similarity
 
 MARGIN = 0.01
 """Added to the reach before dividing by it. The published weights were trained with it."""
+FARTHEST = 1e5
+"""Distance from the origin, in reaches of the path, at which float32 still tells a hundredth of the reach."""
 
 
 def reach(cameras: Cameras) -> Float[Tensor, "*batch"]:
     """Largest distance of a camera from the first one of its path; `cameras` are [*batch, n]."""
     steps = cameras.positions - cameras.positions[..., :1, :]
     return steps.norm(dim=-1).amax(dim=-1)
+
+
+def in_float32(cameras: Cameras) -> Cameras:
+    """The path [n], as precise as scenes are.
+
+    Raises:
+        RequestError: It moves so far from the origin that little or nothing of its movement would be left. A movement
+            within `MARGIN` is hardly one to the model, and may be the rounding of a path that only turns.
+    """
+    moves, distance = reach(cameras).item(), cameras.positions.norm(dim=-1).max().item()
+    if MARGIN < moves < distance / FARTHEST:
+        where = f"the path moves {moves:.3g} at a distance of {distance:.3g} from the origin"
+        raise RequestError([f"cameras: {where}; float32 is too coarse there to tell; move the path near the origin"])
+    return cameras.to(torch.float32)
 
 
 def normalise(cameras: Cameras) -> tuple[Cameras, Similarity]:

@@ -6,12 +6,17 @@ from typing import Any
 import torch
 
 from flashworld.cameras.cameras import Cameras
+from flashworld.cameras.normalisation import in_float32
 from flashworld.request import CameraPath, CameraView, Fit, fit, parse_path
 
 
 def from_fit(fitted: Fit) -> Cameras:
-    """The cameras of a request, fitted to its picture and resolution, in float32."""
-    return Cameras.from_vectors(torch.from_numpy(fitted.cameras).to(torch.float32))
+    """The cameras of a request, fitted to its picture and resolution, in float32.
+
+    Raises:
+        RequestError: a path that is too far from the origin for its movement.
+    """
+    return in_float32(Cameras.from_vectors(torch.from_numpy(fitted.cameras)))
 
 
 def from_views(views: Sequence[CameraView], height: int, width: int) -> Cameras:

@@ -74,27 +74,27 @@ def take_order(
         RequestError: a sentence for each fault.
     """
     fields = _read_path(camera_json)
-    size = read_resolution(resolution)
     request = parse_request(
         {
             "image_prompt": image_prompt,
             "text_prompt": text_prompt,
-            "cameras": _in_pixels_of(fields, size),
-            "resolution": size,
+            "cameras": fields["cameras"],
+            "resolution": read_resolution(resolution),
             "seed": fields.get("seed") if seed is None else seed,
             "image_index": fields.get("image_index") if image_index is None else image_index,
         }
     )
-    return order_for(maker, request, video=video)
+    return order_for(maker, _in_its_pixels(request, fields), video=video)
 
 
 def order_for(maker: Maker, request: SceneRequest, *, video: bool) -> Order:
     """The order for a request that is in good form.
 
     Raises:
-        RequestError: It is larger than this Space makes, or than one GPU call can hold.
+        RequestError: It is larger than this Space makes, or than one GPU call can hold, or its path is too far away.
     """
     _check_size(request)
+    from_views(request.cameras, request.height, request.width)  # refuses a path that is too far from the origin
     workload = workload_of(maker, request.resolution, video=video)
     if maker.hosted:
         check_fits(workload)
@@ -163,18 +163,17 @@ def _read_path(given: Any) -> dict[str, Any]:
     return given
 
 
-def _in_pixels_of(fields: dict[str, Any], resolution: list[Any]) -> Any:
-    """The cameras; those of a path that says its picture's size, cut to the aspect and in pixels of the resolution."""
-    sides = resolution[1:]
-    if not {"height", "width"} <= set(fields) or not all(type(side) is int and side > 0 for side in sides):
-        return fields["cameras"]
+def _in_its_pixels(request: SceneRequest, fields: dict[str, Any]) -> SceneRequest:
+    """The request; cameras of a path that says its picture's size are cut to the resolution's aspect, in its pixels."""
+    if not {"height", "width"} <= set(fields):
+        return request
     path = parse_path(fields)
     if path.height is None or path.width is None:
-        return fields["cameras"]
+        return request
     size = torch.tensor([[float(path.height), float(path.width)]]).expand(len(path.cameras), 2)
-    height, width = sides
-    cameras = cropped(from_views(path.cameras, path.height, path.width), size, (height, width))
-    return [view.model_dump() for view in to_path(cameras, height, width).cameras]
+    target = request.height, request.width
+    cameras = cropped(from_views(path.cameras, path.height, path.width), size, target)
+    return request.model_copy(update={"cameras": to_path(cameras, *target).cameras})
 
 
 def _check_size(request: SceneRequest) -> None:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from flashworld.cameras import Cameras, from_views, normalise, resample
-from flashworld.cameras.files import own, read_path
+from flashworld.cameras import Cameras, cropped, from_views, normalise, resample
+from flashworld.cameras.files import own, read_sized
 from flashworld.cameras.templates import make_path
 from flashworld.errors import FormatError
 from flashworld.request import parse_path, stated_size
@@ -54,12 +56,12 @@ def from_files(files: list[str]) -> str:
         with tempfile.TemporaryDirectory() as folder:
             for name in COLMAP:
                 shutil.copyfile(names[name], Path(folder) / name)
-            return _text(read_path(folder), *_colmap_size(names["cameras.txt"]))
+            return _of_pictures(*read_sized(folder))
     if len(paths) != 1 or paths[0].suffix.lower() != ".json":
         raise FormatError("Give one .json file, or COLMAP's cameras.txt and images.txt together.")
     content = paths[0].read_text(encoding="utf-8-sig", errors="replace")
     if '"transform_matrix"' in content:
-        return _text(read_path(paths[0]), *_nerfstudio_size(content))
+        return _of_pictures(*read_sized(paths[0]))
     path = parse_path(_inner_request(content))
     size = (path.height, path.width) if path.height and path.width else stated_size(path.cameras) or (480, 704)
     return _text(from_views(path.cameras, round(size[0]), round(size[1])), round(size[0]), round(size[1]))
@@ -102,6 +104,12 @@ def _inner_request(content: str) -> str:
     return json.dumps(inner) if isinstance(inner, dict) else content
 
 
+def _of_pictures(cameras: Cameras, sizes: Float[Tensor, "n 2"]) -> str:
+    """The path for pictures of the first one's size; views of others are cut to its aspect, so pixels stay square."""
+    height, width = (round(side) for side in sizes[0].tolist())
+    return _text(cropped(cameras, sizes, (height, width)), height, width)
+
+
 def _text(cameras: Cameras, height: int, width: int) -> str:
     if not (0 < height <= MOST_SIDE and 0 < width <= MOST_SIDE):
         raise FormatError(
@@ -110,19 +118,3 @@ def _text(cameras: Cameras, height: int, width: int) -> str:
     if len(cameras) > MOST_CAMERAS:
         cameras = resample(cameras, torch.linspace(0, 1, MOST_CAMERAS))
     return own.to_text(cameras, height, width)
-
-
-def _nerfstudio_size(content: str) -> tuple[int, int]:
-    fields = json.loads(content)
-    first = {**fields, **fields["frames"][0]} if fields.get("frames") else fields
-    try:
-        height, width = (int(first.get(side) or 2 * first[middle]) for side, middle in (("h", "cy"), ("w", "cx")))
-    except (KeyError, TypeError, ValueError, OverflowError):
-        raise FormatError("transforms.json does not say the size of its pictures (w, h).") from None
-    return height, width
-
-
-def _colmap_size(cameras: Path) -> tuple[int, int]:
-    lines = (line.split() for line in cameras.read_text(encoding="utf-8-sig", errors="replace").splitlines())
-    words = next(words for words in lines if len(words) > 4 and words[0].isdigit())
-    return int(words[3]), int(words[2])

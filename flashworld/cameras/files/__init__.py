@@ -42,17 +42,21 @@ def read_path(
         FormatError: not there, or not of a known format.
         RequestError: our JSON with faults, all of them.
     """
-    cameras, sizes = _read(Path(path), height, width)
+    cameras, sizes = read_sized(path, height, width)
     return cameras if target is None else cropped(cameras, sizes, target)
 
 
-def _read(path: Path, height: int | None, width: int | None) -> tuple[Cameras, Float[Tensor, "n 2"]]:
-    """The cameras, and height and width of each one's picture."""
-    if path.is_dir() or path.suffix == ".txt":
+def read_sized(
+    path: str | Path, height: int | None = None, width: int | None = None
+) -> tuple[Cameras, Float[Tensor, "n 2"]]:
+    """As `read_path`, and height and width of each camera's picture."""
+    path = Path(path)
+    if path.is_dir() or path.suffix in (".txt", ".bin"):
         return colmap.read(path if path.is_dir() else path.parent)
     content = read_json(path)
     if "frames" in content:
-        return nerfstudio.read(content, path.name)
+        given = {side: pixels for side, pixels in (("h", height), ("w", width)) if pixels}
+        return nerfstudio.read(given | content, path.name)
     if "cameras" in content:
         return own.read(content, height, width)
     raise FormatError(f"{path.name} is no camera path: it has neither 'cameras' (ours) nor 'frames' (nerfstudio)")
@@ -79,7 +83,8 @@ def read_pictured(folder: Path) -> tuple[Cameras, Float[Tensor, "n 2"], list[Pat
             cameras, sizes = colmap.read(place)
             return cameras, sizes, [_picture(folder, Path("images"), name) for name in colmap.picture_names(place)]
     raise FormatError(
-        f"{folder.name} holds no cameras: a transforms.json or COLMAP's cameras.txt and images.txt is needed"
+        f"{folder.name} holds no cameras: a transforms.json or COLMAP's cameras.txt and images.txt is needed "
+        "(colmap model_converter --output_type TXT makes these of .bin files)"
     )
 
 

@@ -10,7 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from flashworld.cameras.cameras import Cameras
-from flashworld.errors import FormatError
+from flashworld.cameras.normalisation import in_float32
+from flashworld.errors import FormatError, RequestError
+from flashworld.request import parse_path
 
 
 def read_text(path: Path) -> str:
@@ -35,16 +37,32 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def checked(rows: Float[Tensor, "n 11"], name: str) -> Cameras:
-    """The cameras of float64 rows (as `Cameras.vectors`) in float32, if there is one and all can see."""
-    if len(rows) == 0:
+def checked(table: Float[Tensor, "n 13"], name: str) -> tuple[Cameras, Float[Tensor, "n 2"]]:
+    """The cameras in float32, and the sizes of their pictures, if there is one and all could be sent in a request.
+
+    A row is a quaternion, a position, fx, fy, cx, cy in pixels, height and width, in float64.
+    """
+    if len(table) == 0:
         raise FormatError(f"{name} has no cameras; one is enough")
-    sees = rows.isfinite().all(-1) & (rows[:, :4].norm(dim=-1) > 1e-8) & (rows[:, 7:9] > 0).all(-1)
-    if not sees.all():
-        index = int((~sees).nonzero()[0])
-        raise FormatError(f"{name}: camera {index} has a number that is not finite, no orientation or no focal length")
-    unit = torch.nn.functional.normalize(rows[:, :4], dim=-1)
-    return Cameras.from_vectors(torch.cat([unit, rows[:, 4:]], dim=-1).to(torch.float32))
+    for index, row in enumerate(table.tolist()):
+        _check(row, f"{name}: camera {index}")
+    quaternions, positions, pixels, sizes = table.split([4, 3, 4, 2], dim=-1)
+    intrinsics = pixels / sizes.flip(-1).repeat(1, 2)
+    cameras = Cameras(torch.nn.functional.normalize(quaternions, dim=-1), positions, intrinsics)
+    try:
+        return in_float32(cameras), sizes
+    except RequestError as error:
+        raise FormatError(f"{name}: {error}") from None
+
+
+def _check(row: list[float], where: str) -> None:
+    """Hold a camera to the bounds of a request: beyond them numbers overflow or vanish in float32."""
+    fx, fy, cx, cy, height, width = row[7:]
+    view = {"quaternion": row[:4], "position": row[4:7], "fx": fx, "fy": fy, "cx": cx, "cy": cy}
+    try:
+        parse_path({"cameras": [view], "height": round(height), "width": round(width)})
+    except RequestError as error:
+        raise FormatError(f"{where}: {error.faults[0].removeprefix('cameras[0].')}") from None
 
 
 def in_order(name: str) -> list[Any]:

@@ -28,6 +28,8 @@ PARAMETERS = {
 
 def read(folder: Path) -> tuple[Cameras, Float[Tensor, "n 2"]]:
     """The cameras of all registered images, in the order of the images' names."""
+    if (folder / "cameras.bin").is_file() and not (folder / "cameras.txt").is_file():
+        raise FormatError("cameras.bin is COLMAP's binary form; use colmap model_converter --output_type TXT")
     try:
         intrinsics = _read_cameras(read_text(folder / "cameras.txt"))
         images = _sorted_images(folder)
@@ -40,8 +42,7 @@ def read(folder: Path) -> tuple[Cameras, Float[Tensor, "n 2"]]:
             raise
         raise FormatError(f"cameras.txt or images.txt has a line of another form ({error})") from None
     quaternions, positions = _turn_round(table[:, :4], table[:, 4:7])
-    cameras = checked(torch.cat([quaternions, positions, table[:, 7:11]], dim=-1), "images.txt")
-    return cameras, table[:, 11:]
+    return checked(torch.cat([quaternions, positions, table[:, 7:]], dim=-1), "images.txt")
 
 
 def write(cameras: Cameras, path: Path, height: int, width: int) -> None:
@@ -71,7 +72,7 @@ def _sorted_images(folder: Path) -> list[tuple[list[float], int, str]]:
 
 
 def _read_cameras(text: str) -> dict[int, list[float]]:
-    """Camera number to fx/W, fy/H, cx/W, cy/H, H, W."""
+    """Camera number to fx, fy, cx, cy in pixels, height, width."""
     intrinsics = {}
     for words in (line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")):
         number, model, width, height = int(words[0]), words[1], int(words[2]), int(words[3])
@@ -83,8 +84,7 @@ def _read_cameras(text: str) -> dict[int, list[float]]:
         if any(abs(value) > 1e-9 for key, value in values.items() if key[0] in "kp"):
             raise FormatError(f"cameras.txt: camera {number} is distorted; undistort it (colmap image_undistorter)")
         fx, fy = values.get("fx", values.get("f", 0.0)), values.get("fy", values.get("f", 0.0))
-        relative = [fx / width, fy / height, values["cx"] / width, values["cy"] / height]
-        intrinsics[number] = [*relative, float(height), float(width)]
+        intrinsics[number] = [fx, fy, values["cx"], values["cy"], float(height), float(width)]
     return intrinsics
 
 
@@ -96,7 +96,11 @@ def _read_images(text: str) -> list[tuple[list[float], int, str]]:
         if line.strip() and not line.startswith("#"):
             words = line.split(maxsplit=9)
             images.append(([float(word) for word in words[1:8]], int(words[8]), words[9]))
-            next(lines, None)
+            points = next(lines, "").split()
+            if len(points) % 3 or any(word.strip("+-.0123456789eE") for word in points):
+                raise FormatError(
+                    f"images.txt: image {words[9]!r} is not followed by its line of points; an empty line is enough"
+                )
     return images
 
 

@@ -27,7 +27,7 @@ def read(content: dict[str, Any], name: str) -> tuple[Cameras, Float[Tensor, "n 
     try:
         rows = [_row({**content, **frame}) for frame in _frames(content, name)]
         table = torch.tensor(rows, dtype=torch.float64).reshape(-1, 13)
-        return checked(table[:, :11], name), table[:, 11:]
+        return checked(table, name)
     except FormatError as error:
         raise FormatError(str(error) if str(error).startswith(name) else f"{name}: {error}") from None
     except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
@@ -47,7 +47,7 @@ def _frames(content: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _row(frame: dict[str, Any]) -> list[float]:
-    """A row of `Cameras.vectors`, then height and width of the picture."""
+    """Quaternion, position, intrinsics in pixels, height and width of the picture."""
     model = frame.get("camera_model", "OPENCV")
     if model not in MODELS:
         raise FormatError(f"camera model {model!r} is no pinhole; allowed: {', '.join(MODELS)}")
@@ -65,13 +65,15 @@ def _rotation(matrix: Float[Tensor, "3 3"]) -> Float[Tensor, "3 3"]:
 
 
 def _intrinsics(frame: dict[str, Any]) -> list[float]:
-    """The intrinsics, then height and width.
+    """The intrinsics in pixels, then height and width.
 
     These two may be missing beside principal points, focal lengths beside an angle (Blender's files).
     """
+    if not ({"w", "cx"} & set(frame) and {"h", "cy"} & set(frame)):
+        raise FormatError("the file does not say the size of its pictures; add w and h, their width and height")
     width = float(frame["w"] if "w" in frame else 2 * frame["cx"])
     height = float(frame["h"] if "h" in frame else 2 * frame["cy"])
-    if width <= 0 or height <= 0:
+    if not (0 < width < math.inf and 0 < height < math.inf):
         raise FormatError("the pictures have no size (w, h)")
     if "fl_x" in frame:
         fx = float(frame["fl_x"])
@@ -79,8 +81,7 @@ def _intrinsics(frame: dict[str, Any]) -> list[float]:
     else:
         fx = 0.5 * width / math.tan(0.5 * frame["camera_angle_x"])
         fy = 0.5 * height / math.tan(0.5 * frame["camera_angle_y"]) if "camera_angle_y" in frame else fx
-    centre = float(frame.get("cx", width / 2)), float(frame.get("cy", height / 2))
-    return [fx / width, fy / height, centre[0] / width, centre[1] / height, height, width]
+    return [fx, fy, float(frame.get("cx", width / 2)), float(frame.get("cy", height / 2)), height, width]
 
 
 def write(cameras: Cameras, path: Path, height: int, width: int) -> None:
