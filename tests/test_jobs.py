@@ -20,7 +20,6 @@ from flashworld.generation import generate, read_record, stream
 from flashworld.jobs import Job, Limits, Maker, NoJobError, NoRoomError, NotNowError, QueueFullError, Workshop
 from flashworld.jobs.failures import OUT_OF_MEMORY, in_words
 from flashworld.jobs.job import is_id, new_id
-from flashworld.jobs.ledger import Ledger
 from flashworld.jobs.news import INTERVAL, Listener, Message
 from flashworld.jobs.shelf import FILES
 from flashworld.request import parse_request
@@ -416,45 +415,6 @@ def test_an_identifier_is_random_and_never_part_of_a_path_unless_it_has_its_form
         assert not is_id(text)
         with pytest.raises(NoJobError):
             shop._shelf.file(text, "ply")
-
-
-def test_ten_thousand_finished_jobs_slow_nothing(tmp_path, maker):
-    workshop = Workshop(tmp_path, [maker])
-    job = workshop.submit(A_REQUEST)
-    with workshop._ledger.transaction():
-        values = vars(job) | {"state": "completed", "finished_at": time.time(), "bytes": 10}
-        del values["number"], values["place"]
-        for _ in range(10_000):
-            workshop._ledger.add(**(values | {"id": new_id()}))
-    workshop.close()
-    started = time.monotonic()
-    workshop = Workshop(tmp_path, [maker])
-    workshop.page(50)
-    workshop.status([workshop.job(job.id)])
-    workshop._sweep()
-    assert time.monotonic() - started < 30
-    parts = [workshop, workshop._ledger, workshop._crew, workshop._news, workshop._shelf]
-    held = [value for part in parts for value in vars(part).values() if isinstance(value, (list, dict, set))]
-    assert held
-    assert max(map(len, held)) < 100, "no memory grows with what is finished"
-    workshop.close()
-
-
-def test_an_entry_of_the_ledger_comes_back_as_it_went_in(tmp_path):
-    ledger = Ledger(tmp_path / "ledger.sqlite3")
-    facts = {
-        "id": new_id(), "name": "ü", "client": "::1", "created_at": 1.5, "note": None, "text_prompt": "a 'quoted' \0",
-        "has_image": True, "frames": 3, "height": 64, "width": 96, "image_index": 2, "seed": 2**63 - 1,
-        "exact_size": False, "model": "tiny", "trained": False, "work": 2**40, "filmed": 7,
-    }  # fmt: skip
-    job = ledger.add(**facts)
-    assert {name: getattr(job, name) for name in facts} == facts
-    changed = ledger.update(job.id, seconds={"denoise": 0.25}, files={"ply": 3})
-    assert changed == replace(job, seconds={"denoise": 0.25}, files={"ply": 3})
-    with pytest.raises(sqlite3.OperationalError), ledger.transaction():
-        ledger.update(ledger.update(job.id, name="never").id, no_such_column=1)
-    assert ledger.get(job.id) == changed
-    ledger.close()
 
 
 def test_news_are_told_together_and_to_all(shop):
