@@ -266,6 +266,26 @@ def test_evening_out_makes_equal_steps():
     assert speed["moves"] == pytest.approx([3 / 23] * 23, rel=1e-4)
 
 
+def test_a_key_appended_after_evening_out_takes_as_long_as_the_others():
+    """The last key of an open path leads nowhere: how far it is to the first is nobody's pace."""
+    path = simple_path(6)
+    pose = {name: path["keys"][0][name] for name in ("position", "quaternion", "lens")}
+    [even] = call("path/edit.js", ["evenOut", path])
+    assert [key["pace"] for key in even["keys"]] == pytest.approx([1] * 6)
+    [longer] = call("path/edit.js", ["addKey", even, pose])
+    assert call("path/sample.js", ["knots", longer])[0] == pytest.approx([n / 6 for n in range(7)])
+    [loop] = call("path/edit.js", ["evenOut", {**path, "closed": True}])
+    assert [key["pace"] for key in loop["keys"]] == pytest.approx([0.6] * 5 + [3])
+
+
+def test_between_the_last_frame_of_a_loop_and_its_first_the_nearest_is_one_of_them():
+    path = simple_path()
+    frames = [0, 0.4, 22.6, 23, 23.4, 23.6]
+    whole = call("path/sample.js", *(["wholeFrame", {**path, "closed": True}, frame] for frame in frames))
+    assert whole == [0, 0, 23, 23, 23, 0]
+    assert call("path/sample.js", *(["wholeFrame", path, frame] for frame in frames)) == [0, 0, 23, 23, 23, 23]
+
+
 def test_reversing_twice_changes_nothing():
     path = simple_path()
     path["keys"][0]["pace"] = 3
@@ -340,35 +360,6 @@ def test_every_template_and_easing_has_words():
 
 def _places(text: str) -> list[str]:
     return re.findall(r"\{(\w+)\}", text)
-
-
-def test_the_list_of_jobs_follows_events():
-    told = run("""
-        import { withJob, withoutJob, queueOf, historyOf } from './jobs.js';
-        const job = (id, created_at, state) => ({ id, created_at, state, expected_seconds: null });
-        let jobs = [];
-        for (const one of [job('a', 1, 'running'), job('b', 2, 'queued'), job('c', 3, 'queued')]) {
-          jobs = withJob(jobs, one);
-        }
-        jobs = withJob(jobs, job('a', 1, 'completed'));
-        const ids = (list) => list.map(({ id }) => id).join('');
-        console.log(JSON.stringify([ids(jobs), ids(queueOf(jobs)), ids(historyOf(jobs)), ids(withoutJob(jobs, 'b'))]));
-    """)
-    assert told == ["cba", "bc", "a", "ca"]
-
-
-def test_who_waits_moves_up_when_the_queue_says_so():
-    jobs = [
-        {"id": name, "created_at": at, "state": state, "position": place, "expected_seconds": seconds}
-        for name, at, state, place, seconds in (("a", 1, "running", 0, 9), ("b", 2, "queued", 2, 30))
-    ]
-    moved, finished = [{"id": "b", "position": 1, "expected_seconds": 20}], [{"id": "a", "position": 1}]
-    (told,) = call("jobs.js", ["withJob", [], jobs[0], 1000])
-    (told,) = call("jobs.js", ["withJob", told, jobs[1], 1000])
-    assert [(job["id"], job["position"], job["ends_at"]) for job in told] == [("b", 2, 1030), ("a", 0, 1009)]
-    told, late = call("jobs.js", ["withPlaces", told, moved, 1005], ["withPlaces", told, finished, 1005])
-    assert [(job["id"], job["position"], job["ends_at"]) for job in told] == [("b", 1, 1025), ("a", 0, 1009)]
-    assert late[1]["position"] == 0, "a job that runs by now has left the queue"
 
 
 def test_a_published_request_keeps_its_cameras_and_its_frame(tmp_path: Path):

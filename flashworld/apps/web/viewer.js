@@ -74,6 +74,7 @@ async function open({ scene, poses, image }) {
   say('loading', words.loading, '');
   try {
     const path = typeof poses === 'string' ? await fetchPath(poses) : poses;
+    if (turn !== opened) return;
     const began = path ? beginning(path) : null;
     view.home = began ? poseOf(began.camera, began.height) : usualHome;
     const shown = await view.show(scene, { onProgress: (fraction) => turn === opened && progress(fraction) });

@@ -1,6 +1,6 @@
 // A photo over the view with a divider to drag: how the world compares with the picture that it was made from.
 
-/** Lays a photo over a `WorldView`, seen through the photo's own camera. Moving the camera puts it away. */
+/** Lays a photo over a `WorldView`, seen through the photo's own camera. Moving the camera or another lens puts it away. */
 export class Wipe {
   /** Called when the photo has come or gone. */
   onChange = () => {};
@@ -37,11 +37,12 @@ export class Wipe {
     this.#arrange();
     const sizes = new ResizeObserver(() => this.#arrange());
     sizes.observe(this.#view.container);
-    const { position, quaternion } = this.#view.pose();
-    const stay = [...position, ...quaternion];
+    const amounts = ({ position, quaternion, fovY }) => [...position, ...quaternion, fovY];
+    const stay = amounts(this.#view.pose());
     const leave = this.#view.onMove((pose) => {
-      const now = [...pose.position, ...pose.quaternion];
-      if (now.some((value, i) => Math.abs(value - stay[i]) > 1e-6)) this.close();
+      const moved = amounts(pose).some((value, i) => Math.abs(value - stay[i]) > 1e-6);
+      // Without the photo's camera for a lens, even of the same angle, the view has no place for the photo.
+      if (moved || !this.#view.frameRect()) this.close();
     });
     this.#ends = [leave, () => sizes.disconnect()];
     this.onChange();

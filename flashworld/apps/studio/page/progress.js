@@ -1,6 +1,8 @@
 /** Where a running job is, as bars and words. Pure: what is shown is decided here, drawn elsewhere. */
 
 const WITHIN_A_STEP = ['denoise', 'decode', 'render', 'encode'];
+/** How much of the files' bar is behind when the film is begun. */
+const FILM_BEGINS = 1 / 3;
 
 /**
  * How far each part of a job is, 0 to 1: the preparation, each step, and the files.
@@ -17,7 +19,8 @@ export function partsOf({ state, progress, previews }) {
     const within = (Math.max(WITHIN_A_STEP.indexOf(stage), 0) + share) / WITHIN_A_STEP.length;
     return [1, ...Array.from({ length: count }, (_, i) => (i < step ? 1 : i === step ? within : 0)), 0];
   }
-  if (previews.length >= count) return [...Array(count + 1).fill(1), share];
+  // The other files are told one after another, each from 0 to 1: only the film moves the bar, so that it never goes back.
+  if (previews.length >= count) return [...Array(count + 1).fill(1), stage === 'film' ? FILM_BEGINS + (1 - FILM_BEGINS) * share : 0];
   const begun = stage === 'waiting' ? 0 : share;
   return [begun, ...Array.from({ length: count }, (_, i) => (i < previews.length ? 1 : 0)), 0];
 }

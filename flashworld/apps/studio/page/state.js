@@ -5,6 +5,7 @@
  */
 
 import { createHistory } from './history.js';
+import { createJobs } from './jobs.js';
 import { lensFromFov } from './path/lens.js';
 import { posesOf } from './path/sample.js';
 import { emptyDraft } from './request.js';
@@ -35,7 +36,7 @@ export function createStudio() {
     ui,
     machine: createStore(null),
     templates: createStore([]),
-    jobs: createStore({ jobs: [], next: null, connected: true, loaded: false }),
+    jobs: createJobs(),
     warnings: createStore([]),
     /** The world in the view: where it came from, which part of it that is (`preview` with its step, `world`), the job
      *  that is looked at, whose world may still be on its way, and the request and picture that made that. */

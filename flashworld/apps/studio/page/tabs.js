@@ -13,9 +13,16 @@ export function prepareTabs() {
     tab.addEventListener('click', () => show(document.body.dataset.tab === tab.dataset.tab ? 'view' : tab.dataset.tab));
   }
   show('view');
-  byId('toggle-worlds').addEventListener('click', ({ currentTarget }) => {
-    const narrow = matchMedia('(max-width: 1080px)').matches;
-    document.body.classList.toggle(narrow ? 'with-worlds' : 'without-worlds');
-    currentTarget.setAttribute('aria-expanded', String(byId('worlds').offsetParent !== null));
+  const narrow = matchMedia('(max-width: 1080px)');
+  const { classList } = document.body;
+  const tell = () => {
+    const seen = narrow.matches ? classList.contains('with-worlds') : !classList.contains('without-worlds');
+    byId('toggle-worlds').setAttribute('aria-expanded', String(seen));
+  };
+  byId('toggle-worlds').addEventListener('click', () => {
+    classList.toggle(narrow.matches ? 'with-worlds' : 'without-worlds');
+    tell();
   });
+  narrow.addEventListener('change', tell);
+  tell();
 }

@@ -3,7 +3,6 @@
 import { ApiError } from '../api.js';
 import { byId, saveAs } from '../elements.js';
 import { t } from '../i18n.js';
-import { withJob } from '../jobs.js';
 import { askName, askWhether } from '../panels/ask.js';
 import { compare } from '../panels/compare.js';
 import { nameOf } from '../panels/worlds.js';
@@ -16,7 +15,7 @@ import { nameOf } from '../panels/worlds.js';
  * @param {ReturnType<import('../stage/world.js').createWorlds>} worlds
  */
 export function jobActions(studio, api, view, { say, fail, opened }, worlds) {
-  const put = (job) => studio.jobs.update({ jobs: withJob(studio.jobs.get().jobs, job) });
+  const { jobs } = studio;
   const tell = (action) => async (...given) => {
     byId('stage-fault').textContent = '';
     try {
@@ -29,16 +28,16 @@ export function jobActions(studio, api, view, { say, fail, opened }, worlds) {
   return {
     watch: tell((job) => worlds.watch(job.id)),
     open: tell((job) => worlds.open(job)),
-    cancel: tell(async (job) => put(await api.cancel(job.id))),
-    requeue: tell(async (job) => put(await api.requeue(job.id))),
+    cancel: tell((job) => jobs.ask(() => api.cancel(job.id))),
+    requeue: tell((job) => jobs.ask(() => api.requeue(job.id))),
     rename: tell(async (job) => {
       const name = await askName(t('world.rename'), job.name);
-      if (name !== null) put(await api.rename(job.id, name));
+      if (name !== null) await jobs.ask(() => api.rename(job.id, name));
     }),
     remove: tell(async (job) => {
       if (!(await askWhether(t('world.delete'), t('world.deleteText', { name: nameOf(job) }), t('world.delete')))) return;
       await api.remove(job.id);
-      studio.jobs.update({ jobs: studio.jobs.get().jobs.filter(({ id }) => id !== job.id) });
+      jobs.forget(job.id);
       if (studio.shown.get().id === job.id) worlds.close();
     }),
     reuse: tell(async (job, files) => {
@@ -50,11 +49,7 @@ export function jobActions(studio, api, view, { say, fail, opened }, worlds) {
       const text = JSON.stringify({ ...(await api.request(job.id)), name: job.name }, null, 1);
       saveAs(new Blob([text], { type: 'application/json' }), 'request.json');
     }),
-    more: tell(async () => {
-      const { jobs, next } = studio.jobs.get();
-      const page = await api.jobs(next);
-      studio.jobs.update({ jobs: page.jobs.reduce((all, job) => withJob(all, job), jobs), next: page.next });
-    }),
+    more: tell(() => jobs.askOlder(api.jobs)),
     compare: (one, other) => compare(one, other, { pose: view.pose(), up: view.controls.up }),
     closeWorld: () => worlds.close(),
   };

@@ -6,7 +6,7 @@
 import { byId, draw } from '../elements.js';
 import { t } from '../i18n.js';
 import { retimeKey } from '../path/edit.js';
-import { frameOfKey, numSegments } from '../path/sample.js';
+import { frameOfKey, numSegments, wholeFrame } from '../path/sample.js';
 import { speedOf } from '../path/speed.js';
 
 const [TOP, BOTTOM, KEYS_Y] = [16, 44, 53];
@@ -32,9 +32,10 @@ export function mountGraph(studio, { select, scrub }) {
     const width = Math.max(svg.clientWidth, 1);
     const x = (at) => (at / steps) * width;
     range.max = String(Math.max(path.frames - 1, 0));
-    range.value = String(Math.round(frame));
+    const whole = wholeFrame(path, frame);
+    range.value = String(whole);
     range.disabled = path.keys.length === 0;
-    range.setAttribute('aria-valuetext', t('path.frameOf', { frame: Math.round(frame) + 1, frames: path.frames }));
+    range.setAttribute('aria-valuetext', t('path.frameOf', { frame: whole + 1, frames: path.frames }));
     svg.setAttribute('viewBox', `0 0 ${width} 62`);
     const parts = [];
     if (path.keys.length > 0) {
@@ -53,7 +54,7 @@ export function mountGraph(studio, { select, scrub }) {
     shape.addEventListener('pointerdown', (event) => {
       event.preventDefault();
       select(index);
-      if (end) return;
+      if (end || drag) return;
       drag = { index, pointer: event.pointerId };
       timeline.setPointerCapture(event.pointerId);
     });
@@ -68,8 +69,9 @@ export function mountGraph(studio, { select, scrub }) {
     studio.changePath(retimeKey(path, drag.index, ((event.clientX - left) / width) * steps), `retime ${drag.index}`);
   });
   for (const type of ['pointerup', 'pointercancel']) {
-    timeline.addEventListener(type, () => {
-      if (drag) studio.settle();
+    timeline.addEventListener(type, (event) => {
+      if (!drag || event.pointerId !== drag.pointer) return;
+      studio.settle();
       drag = null;
     });
   }

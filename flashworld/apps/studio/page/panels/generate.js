@@ -3,7 +3,6 @@
 import { ApiError } from '../api.js';
 import { byId, icon, make } from '../elements.js';
 import { t } from '../i18n.js';
-import { withJob } from '../jobs.js';
 import { pictureForRequest } from '../picture.js';
 import { missing, requestOf } from '../request.js';
 
@@ -23,8 +22,7 @@ export function mountGenerate(studio, api, worlds) {
     byId('generate-fault').textContent = byId('stage-fault').textContent = '';
     try {
       const request = requestOf(draft, await pictureForRequest(draft.picture, draft.size));
-      const job = await api.submit({ ...request, ...(draft.exactSize ? { exact_size: true } : {}) });
-      studio.jobs.update({ jobs: withJob(studio.jobs.get().jobs, job) });
+      const job = await studio.jobs.ask(() => api.submit({ ...request, ...(draft.exactSize ? { exact_size: true } : {}) }));
       const busy = studio.jobs.get().jobs.some(({ id, state }) => id === worlds.watched && state === 'running');
       if (!busy) await worlds.watch(job.id);
     } catch (error) {

@@ -3,6 +3,7 @@
 import { byId, make } from '../elements.js';
 import { cropBox } from '../fitting.js';
 import { t } from '../i18n.js';
+import { wholeFrame } from '../path/sample.js';
 import { drawCrop, openPicture } from '../picture.js';
 import { MAX_SEED } from '../request.js';
 
@@ -15,14 +16,24 @@ export function mountInputs(studio, { say }) {
   const on = (id, type, handle) => byId(id).addEventListener(type, handle);
   let drawn = { picture: null, size: null };
   let custom = false;
+  /** How often a picture was chosen, or the draft's became another: a large one is not open at once, and the latest holds. */
+  let chosen = 0;
+
+  studio.draft.watch(({ picture }, before) => {
+    if (picture?.blob !== before?.picture?.blob) chosen += 1;
+  });
 
   async function take(blob) {
+    const turn = ++chosen;
     byId('picture-fault').textContent = '';
     try {
-      change({ picture: await openPicture(blob) });
+      const picture = await openPicture(blob);
+      if (turn !== chosen) return;
+      change({ picture });
       say(t('picture.taken'));
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
+      if (turn !== chosen) return;
       byId('picture-fault').textContent = t(error.message);
     }
   }
@@ -47,7 +58,10 @@ export function mountInputs(studio, { say }) {
   });
   on('image-index', 'input', ({ target }) => studio.changePath({ ...studio.draft.get().path, imageIndex: Number(target.value) }, 'image index'));
   on('image-index', 'change', () => studio.settle());
-  on('picture-here', 'click', () => studio.changePath({ ...studio.draft.get().path, imageIndex: Math.round(studio.ui.get().frame) }));
+  on('picture-here', 'click', () => {
+    const { path } = studio.draft.get();
+    studio.changePath({ ...path, imageIndex: wholeFrame(path, studio.ui.get().frame) });
+  });
   on('prompt', 'input', ({ target }) => change({ prompt: target.value }));
   on('name', 'input', ({ target }) => change({ name: target.value }));
   on('seed', 'input', ({ target }) => {
@@ -109,7 +123,7 @@ export function mountInputs(studio, { say }) {
     if (drawn.picture !== picture) byId('picture-fault').textContent = '';
     if (drawn.picture === picture && drawn.size === size) return;
     drawn = { picture, size };
-    if (picture) preview(byId('crop'), picture, size);
+    if (picture) preview(byId('crop'), picture, size, () => drawn.picture === picture && drawn.size === size);
   }
 
   function renderSizes() {
@@ -156,12 +170,13 @@ export function mountInputs(studio, { say }) {
 
 const nativeWords = ([frames, height, width]) => t('machine.size', { width, height, frames });
 
-/** The whole picture, what is cut off darkened. */
-async function preview(canvas, picture, size) {
+/** The whole picture, what is cut off darkened; nothing if it is no longer the one to show once it is open. */
+async function preview(canvas, picture, size, isWanted) {
   const cropped = await drawCrop(picture, size);
   const box = cropBox(picture, size, picture.place);
   const scale = Math.min(540 / picture.width, 400 / picture.height);
   const whole = await createImageBitmap(picture.blob);
+  if (!isWanted()) return whole.close();
   Object.assign(canvas, { width: Math.round(picture.width * scale), height: Math.round(picture.height * scale) });
   const context = canvas.getContext('2d');
   context.drawImage(whole, 0, 0, canvas.width, canvas.height);

@@ -86,7 +86,10 @@ export function reverse(path) {
   return withKeys(path, keys);
 }
 
-/** Paces by the length of each way, so that the camera moves evenly. A turn of one radian counts as one subject's distance. */
+/**
+ * Paces by the length of each way, so that the camera moves evenly. A turn of one radian counts as one subject's distance.
+ * The last key of an open path leads nowhere yet: its pace is an ordinary one, which keys after it take over.
+ */
 export function evenOut(path, subjectDistance = 2) {
   const ways = path.keys.map((key, i) => {
     const next = path.keys[(i + 1) % path.keys.length];
@@ -95,7 +98,7 @@ export function evenOut(path, subjectDistance = 2) {
   const used = ways.slice(0, numSegments(path));
   const mean = used.reduce((sum, way) => sum + way, 0) / used.length;
   if (!(mean > 0)) return path;
-  return withKeys(path, path.keys.map((key, i) => ({ ...key, pace: Math.max(ways[i] / mean, 0.02) })));
+  return withKeys(path, path.keys.map((key, i) => ({ ...key, pace: i < used.length ? Math.max(ways[i] / mean, 0.02) : 1 })));
 }
 
 /** The key at `index` met at another frame: the ways before and after it share their time anew. Ends stay. */

@@ -34,6 +34,12 @@ export function timeOfFrame({ frames, closed }, frame) {
   return steps > 0 ? frame / steps : 0;
 }
 
+/** The whole frame nearest to a place among the frames; past the last one of a closed path, its first comes again. */
+export function wholeFrame({ frames, closed }, frame) {
+  const nearest = Math.round(frame);
+  return closed ? nearest % frames : Math.min(nearest, frames - 1);
+}
+
 /** The frame, not always a whole one, at which the path is at a key. */
 export function frameOfKey(path, index) {
   const steps = path.closed ? path.frames : path.frames - 1;

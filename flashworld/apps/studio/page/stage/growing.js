@@ -21,11 +21,11 @@ export function bars(job) {
 
 /** What a job does now, in words. */
 export function doing(job) {
-  const { stage, step, steps } = job.progress;
+  const { step, steps } = job.progress;
   if (job.state === 'queued') return t('job.waiting', { position: job.position });
   if (job.state !== 'running') return t(`state.${job.state}`);
   if (step !== null && step !== undefined) return t('job.step', { step: step + 1, steps });
-  return job.previews.length >= steps && steps > 0 ? t('job.files') : t(stage === 'load' ? 'job.load' : 'job.prepare');
+  return job.previews.length >= steps && steps > 0 ? t('job.files') : t('job.prepare');
 }
 
 /** How long it will still take, in words; empty if nobody knows. */

@@ -6,7 +6,7 @@
 import { byId } from '../elements.js';
 import { t } from '../i18n.js';
 import { cameraOf } from '../path/lens.js';
-import { poseAtFrame } from '../path/sample.js';
+import { poseAtFrame, wholeFrame } from '../path/sample.js';
 
 const WIDTH = 352;
 
@@ -45,7 +45,7 @@ export function mountInset(studio, view, { poseOfView }) {
     byId('inset').hidden = !recorded && source === null;
     if (byId('inset').hidden) return;
     const wanted = JSON.stringify([pose, small, source]);
-    byId('inset-caption').textContent = recorded ? t('inset.frame', { frame: Math.round(frame) + 1, frames: path.frames }) : t('inset.next');
+    byId('inset-caption').textContent = recorded ? t('inset.frame', { frame: wholeFrame(path, frame) + 1, frames: path.frames }) : t('inset.next');
     byId('inset').classList.toggle('live', !recorded);
     if (wanted === shown) return;
     await view.renderFrom(cameraOf(pose, small), small.width, small.height, canvas);

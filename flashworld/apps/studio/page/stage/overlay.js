@@ -29,6 +29,8 @@ export function mountOverlay(studio, view, { select }) {
   const lines = new Group();
   view.overlay.add(lines);
   let drag = null;
+  /** Whether an event is of the finger that drags; another one neither moves nor ends it. */
+  const drags = (event) => drag?.pointer === event.pointerId;
 
   /** Not where it would only be in the way: in front of the path's own camera, or of two pictures that are compared. */
   function isShown() {
@@ -122,26 +124,28 @@ export function mountOverlay(studio, view, { select }) {
 
   // Before the controls of the view, which would turn it.
   view.container.addEventListener('pointerdown', (event) => {
-    const found = event.button === 0 && grabbed(event);
+    const found = !drag && event.button === 0 && grabbed(event);
     if (!found) return;
     event.stopPropagation();
     event.preventDefault();
     select(found.index);
     view.container.setPointerCapture(event.pointerId);
-    drag = { ...found, key: studio.draft.get().path.keys[found.index], x: event.clientX, y: event.clientY };
+    drag = { ...found, pointer: event.pointerId, key: studio.draft.get().path.keys[found.index], x: event.clientX, y: event.clientY };
   }, { capture: true });
   view.container.addEventListener('pointermove', (event) => {
     if (!drag) {
       view.canvas.style.cursor = event.buttons === 0 && grabbed(event) ? 'move' : '';
       return;
     }
+    if (!drags(event)) return;
     event.stopPropagation();
     const pose = drag.kind === 'move' ? moved(drag.key, event) : turned(drag.key, event);
     studio.changePath(replaceKey(studio.draft.get().path, drag.index, pose), `${drag.kind} ${drag.index}`);
   }, { capture: true });
   for (const type of ['pointerup', 'pointercancel']) {
-    view.container.addEventListener(type, () => {
-      if (drag) studio.settle();
+    view.container.addEventListener(type, (event) => {
+      if (!drags(event)) return;
+      studio.settle();
       drag = null;
     }, { capture: true });
   }

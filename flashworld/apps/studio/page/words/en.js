@@ -236,7 +236,6 @@ export default {
   'job.unnamed': 'Untitled',
   'job.waiting': 'Waiting, number {position}',
   'job.prepare': 'Preparing',
-  'job.load': 'Loading the model',
   'job.step': 'Step {step} of {steps}',
   'job.files': 'Writing the files',
   'job.left': 'about {time} left',

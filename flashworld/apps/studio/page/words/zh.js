@@ -236,7 +236,6 @@ export default {
   'job.unnamed': '未命名',
   'job.waiting': '排队中，第 {position} 位',
   'job.prepare': '准备中',
-  'job.load': '加载模型',
   'job.step': '第 {step}/{steps} 步',
   'job.files': '写入文件',
   'job.left': '约剩 {time}',
