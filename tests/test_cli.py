@@ -1,5 +1,6 @@
 """The command line as a person uses it: what it writes, what it says, how it fails."""
 
+import io
 import json
 import os
 import re
@@ -174,6 +175,30 @@ def test_doctor_names_model_and_rasteriser():
     assert all(re.search(r"\d+\.\d GiB, about \d", line) for line in plans)
 
 
+def test_doctor_looks_at_the_disk_of_a_home_that_does_not_exist(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "no/such/home"))
+    monkeypatch.setenv("FLASHWORLD_CACHE", str(tmp_path))
+    result = run("doctor")
+    assert result.exit_code == 0, result.output
+    assert f"GB free in {tmp_path} " in result.output
+
+
+def test_what_a_terminal_cannot_show_is_a_question_mark(tmp_path, monkeypatch):
+    save(random_scene(0), tmp_path / "a.ply")
+    for encoding, words, shown in (
+        ("cp1252", ["doctor"], b"? rasteriser numba"),
+        ("utf-8", ["convert", str(tmp_path / "a.ply"), str(tmp_path / "c\udcff.spz")], b"c?.spz: "),
+    ):
+        terminal = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        monkeypatch.setattr(sys, "argv", ["flashworld", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 0
+        terminal.flush()
+        assert shown in terminal.buffer.getvalue()
+
+
 def test_a_memory_plan_is_named_or_refused(tmp_path):
     request = ["generate", "--prompt", "x", "--trajectory", "forward", *SMALL, "--ply", "--output", tmp_path]
     refused = run(*request, "--plan", "2GB")
@@ -184,14 +209,58 @@ def test_a_memory_plan_is_named_or_refused(tmp_path):
     assert "Memory: the options for it change nothing here" in told.output
 
 
+def fill_cache(folder: Path) -> list[Path]:
+    """20 MB of files such as the program makes, half written ones among them."""
+    key = "0123456789abcdef" * 2
+    names = [
+        f"fp8/{key}-row-bfloat16-1.safetensors",
+        f"fp8/.{key}-row-bf.01234567.part",
+        f"prompts/{key}-torch.float32/empty-prompt.safetensors",
+        f"prompts/{key}-torch.float32/.empty-prompt.safetensors.01234567.part",
+    ]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(bytes(5_000_000))
+    return [folder / name for name in names]
+
+
 def test_the_cache_is_told_and_removed(tmp_path, monkeypatch):
     monkeypatch.setenv("FLASHWORLD_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "cache/fp8").mkdir(parents=True)
-    (tmp_path / "cache/fp8/weights.safetensors").write_bytes(bytes(20_000_000))
+    fill_cache(tmp_path / "cache")
     assert "0.02 GB in " in run("cache").output
     assert "Removed 0.02 GB" in run("cache", "--clear").output
-    assert not (tmp_path / "cache").exists()
+    assert not list((tmp_path / "cache").iterdir())
     assert "0.00 GB" in run("cache").output
+    assert "Removed 0.00 GB" in run("cache", "--clear").output
+
+
+def test_clearing_the_cache_spares_the_files_of_others_and_follows_links(tmp_path, monkeypatch):
+    monkeypatch.setenv("FLASHWORLD_CACHE", str(tmp_path / "link"))
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    ours = fill_cache(tmp_path / "real")
+    theirs = [tmp_path / "real" / name for name in ("thesis.txt", "fp8/flux.safetensors", "prompts/mine/a.txt")]
+    for path in theirs:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(9_000_000))
+    assert "0.02 GB in " in run("cache").output
+    assert "Removed 0.02 GB" in run("cache", "--clear").output
+    assert not any(path.exists() for path in ours)
+    assert all(path.exists() for path in theirs)
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_cache_that_cannot_be_removed_is_told(tmp_path, monkeypatch):
+    def refuse(_path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setenv("FLASHWORLD_CACHE", str(tmp_path))
+    kept = fill_cache(tmp_path)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    ended = run("cache", "--clear")
+    assert ended.exit_code == 1
+    assert f"Cannot remove {kept[0]}: permission denied" in ended.stderr
+    assert "Removed" not in ended.output.replace(ended.stderr, "")
 
 
 def test_parity_passes_on_the_reference_and_fails_on_other_numbers(tmp_path):
@@ -227,6 +296,45 @@ def test_a_request_is_never_replaced_by_its_record(made, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
+@pytest.mark.parametrize(
+    ("image", "trajectory", "replaced"),
+    [
+        ("photo.png", "photo.json", "photo.json"),
+        ("transforms.png", "transforms.json", "transforms.json"),
+        ("photo.ply", "other.json", "photo.ply"),
+    ],
+)
+def test_a_picture_or_its_path_is_never_replaced_by_a_file_of_the_scene(image, trajectory, replaced, made, tmp_path):
+    (tmp_path / image).write_bytes((made / "photo.png").read_bytes())
+    assert run("trajectory", "spiral", "--frames", "3", "--output", tmp_path / trajectory).exit_code == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    ended = run("generate", "--image", tmp_path / image, "--trajectory", tmp_path / trajectory, "--output", tmp_path,
+                *SMALL)  # fmt: skip
+    assert ended.exit_code == 2
+    assert f"would replace {tmp_path / replaced}; name another --output" in ended.stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_name_too_long_for_the_disk_is_told_before_the_work(made, tmp_path):
+    picture = tmp_path / f"{'x' * 249}.png"
+    picture.write_bytes((made / "photo.png").read_bytes())
+    ended = run("generate", "--image", picture, "--trajectory", "left", "--depth", "--output", tmp_path / "out", *SMALL)
+    assert ended.exit_code == 1
+    assert "_depth.npz: file name too long; rename picture or request" in ended.stderr
+    assert "Gaussians" not in ended.output
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_path_that_may_not_be_read_is_told(made, tmp_path, monkeypatch):
+    def refuse(_path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)  # a superuser may read any file
+    ended = run("render", made / "photo.ply", "--trajectory", made / "photo.json", "--output", tmp_path / "out")
+    assert ended.exit_code == 1
+    assert f"Cannot read {made / 'photo.json'}: permission denied" in ended.stderr
+
+
 def test_a_record_brings_its_model_and_tells_of_other_weights(made, tmp_path):
     record = json.loads((made / "photo.json").read_text())
     (tmp_path / "absent.json").write_text(json.dumps(record | {"model": "no/such/model"}))
@@ -258,6 +366,25 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(made, tmp_path)
     assert ended.exit_code == 1
     assert f"Cannot write into {closed}" in ended.stderr
     assert "Gaussians" not in ended.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["eval", "--worlds", "1"],
+        ["worlds"],
+        ["worlds", "--sheet"],
+        ["train", "tiny-smoke", "--minutes", "0"],
+        ["train", "tiny-smoke", "--cast", "1"],
+        ["generate", "--prompt", "x", "--trajectory", "left", *SMALL],
+    ],
+    ids=" ".join,
+)
+def test_a_folder_that_cannot_be_made_is_told_before_the_work(words, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    ended = run(*words, "--output", tmp_path / "file/out")
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr == f"Error: Cannot make the folder {tmp_path / 'file/out'}: not a directory.\n"
 
 
 def test_comments_of_others_in_a_file_harm_no_command(made, tmp_path):
@@ -303,6 +430,8 @@ def test_comments_of_others_in_a_file_harm_no_command(made, tmp_path):
         ["trajectory", "left", "--amount", "-3"],
         ["trajectory", "left", "--size", "1x1"],
         ["trajectory", "left", "--output", "{text}/path.json"],
+        ["trajectory", "--output", "{out}/path.json"],
+        ["trajectory", "--frames", "3"],
         ["parity", "{out}"],
         ["generate", "--prompt", "x", "--trajectory", "{out}/none.json", "--output", "{out}"],
         ["generate", "--prompt", "x", "--trajectory", "{long}", "--output", "{out}"],

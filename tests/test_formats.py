@@ -178,6 +178,20 @@ def test_spz_says_when_a_scene_is_too_large(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("part", "value", "told"),
+    [("scales", 1000, "to 379 units"), ("scales", 1e-6, "beyond 0.000045"), ("means", 4.5e6, "rounded to 1 units")],
+)
+def test_spz_warns_of_what_it_loses(tmp_path: Path, part: str, value: float, told: str, caplog):
+    scene = random_scene(50)
+    save(scene, tmp_path / "a.spz")
+    assert not caplog.records
+    getattr(scene, part)[0] = value
+    save(scene, tmp_path / "a.spz")
+    (record,) = caplog.records
+    assert (record.levelname, told in record.message, "Use PLY" in record.message) == ("WARNING", True, True)
+
+
 def test_spz_version_2_keeps_its_older_quaternions():
     """Three bytes x y z; w follows from the length."""
     wxyz = normalize(torch.tensor([[0.5, 0.1, -0.7, 0.3], [1.0, 0.0, 0.0, 0.0]]), dim=-1)
@@ -305,12 +319,18 @@ def test_compressed_ply():
         (b"uint packed_color", b"float packed_color"),
         (b"uint packed_scale", b"uint packed_other"),
         (b"property uchar f_rest_23\n", b""),
+        (b"uchar f_rest_23\n", b"uchar f_rest_99\n"),
+        (b"".join(b"property uchar f_rest_%d\n" % i for i in range(24)), b""),
+        (b"uchar f_rest_7\n", b"ushort f_rest_7\n"),
+        (b"uchar f_rest_7\n", b"float f_rest_7\n"),
+        (b"uchar f_rest_7\n", b"char f_rest_7\n"),
     ],
 )
 def test_damaged_compressed_ply(tmp_path: Path, old: bytes, new: bytes):
     content = (REFERENCE / "splat_transform.compressed.ply").read_bytes()
     assert old in content
-    (tmp_path / "a.ply").write_bytes(content.replace(old, new))
+    # Long enough for any of these headers, so that no file is refused for being short.
+    (tmp_path / "a.ply").write_bytes(content.replace(old, new) + bytes(len(content)))
     with pytest.raises(FormatError):
         load(tmp_path / "a.ply")
 
@@ -325,6 +345,7 @@ DAMAGED_PLY = {
     "endless line": b"ply\n" + b"x" * (2 << 20),
     "bomb": PLY.format(10**12).encode(),
     "larger bomb": PLY.format(10**30).encode(),
+    "too many digits": PLY.format("1" * 5000).encode(),
     "negative": PLY.format(-1).encode(),
     "not a number": PLY.format("many").encode(),
     "other digits": PLY.format("٣").encode(),

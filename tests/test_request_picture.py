@@ -97,6 +97,12 @@ def test_sixteen_bits_keep_their_brightness():
     np.testing.assert_array_equal(np.asarray(decoded)[..., 0], grey >> 8)
 
 
+def test_a_transparent_grey_of_sixteen_bits_is_white_and_no_other_is():
+    grey = np.array([[0, 1, 300, 0]], np.uint16)
+    decoded = decode_picture(encode(Image.fromarray(grey), transparency=0))
+    np.testing.assert_array_equal(np.asarray(decoded)[..., 0], [[255, 0, 1, 255]])
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_of_an_animation_the_first_frame_is_taken(kind: str):
     first, second = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")

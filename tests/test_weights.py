@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import ByT5Tokenizer
 
+from flashworld.cache import clear_cache
 from flashworld.cameras import Cameras
 from flashworld.errors import WeightsError
 from flashworld.events import Progress
@@ -166,6 +167,15 @@ def write(name: str, content: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_text(content)
 
 
+def change_json(name: str, change: Callable[[dict], object]) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        content = json.loads((folder / name).read_text())
+        change(content)
+        (folder / name).write_text(json.dumps(content))
+
+    return apply
+
+
 def reshape(part: str, name: str) -> Callable[[Path], None]:
     return change_checkpoint(lambda entries: entries[part].update({name: torch.zeros(3, 4)}))
 
@@ -213,7 +223,11 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty tokenizer": (remove("tokenizer/tokenizer_config.json"), r"No tokenizer can be read from .*tokenizer"),
     "no configuration": (remove("transformer/config.json"), r"transformer/config.json is missing"),
     "damaged configuration": (write("vae/config.json", "{"), r"vae/config.json is no JSON"),
-    "configuration of something else": (write("vae/config.json", "{}"), r"A config.json in .* lacks a size"),
+    "configuration of something else": (write("vae/config.json", "{}"), r"vae/config.json: base_dim: field required"),
+    "configuration of another type": (
+        change_json("transformer/config.json", lambda sizes: sizes.update(num_layers="abc")),
+        r"transformer/config.json: num_layers: 'abc' was given: .*integer",
+    ),
     "configuration that is a list": (write("vae/config.json", "[]"), r"vae/config.json is no JSON object"),
 }
 
@@ -303,7 +317,20 @@ def test_own_folder_round_trip(tmp_path):
         (remove("vae.safetensors"), r"vae.safetensors is missing"),
         (truncate("transformer.safetensors"), r"transformer.safetensors is cut short"),
         (write("config.json", '{"format": "other"}'), r"does not describe a FlashWorld model"),
-        (write("config.json", '{"format": "flashworld-model", "config": {}}'), r"lacks a size of the model: 'transf"),
+        (change_json("config.json", lambda own: own.pop("trained")), r"config.json: trained: field required; download"),
+        (change_json("config.json", lambda own: own.pop("config")), r"config.json: config: field required"),
+        (
+            change_json("config.json", lambda own: own["config"].pop("transformer")),
+            r"config.json: config.transformer: field required",
+        ),
+        (
+            change_json("config.json", lambda own: own["config"]["transformer"].update(num_layers="abc")),
+            r"config.json: config.transformer.num_layers: 'abc' was given: .*valid integer",
+        ),
+        (
+            change_json("config.json", lambda own: own["config"].update(denoising_steps="abc")),
+            r"config.json: config.denoising_steps: 'abc' was given: .*valid tuple",
+        ),
     ],
 )
 def test_faults_of_own_folders(tmp_path, spoil, expected):
@@ -394,6 +421,8 @@ def test_eight_bit_weights_are_made_once_and_then_read_from_the_cache(published,
         assert again.dtype == value.dtype
         assert torch.equal(again.float(), value.float()), name
     assert list(cache.glob("fp8/*")) == [kept], "something half written was left"
+    assert clear_cache() > 0
+    assert not list(cache.iterdir()), "a file that 'flashworld cache --clear' does not know"
 
 
 @pytest.mark.usefixtures("cache")
@@ -432,8 +461,7 @@ def test_a_cache_that_cannot_be_written_costs_only_the_next_start(published, cac
     assert "were not cached" in caplog.text
 
 
-@pytest.mark.usefixtures("cache")
-def test_the_text_encoder_is_read_for_the_first_unknown_prompt_only(tmp_path):
+def test_the_text_encoder_is_read_for_the_first_unknown_prompt_only(tmp_path, cache):
     tiny, folder = build_untrained(Placement(CPU, torch.float32)), tmp_path / "model"
     save(folder, tiny.config, tiny.networks, trained=False, dtype=torch.float32)
     plan = Plan("thrifty", text_encoder="host", blocks="full")
@@ -447,3 +475,5 @@ def test_the_text_encoder_is_read_for_the_first_unknown_prompt_only(tmp_path):
     assert second.networks.text_encoder.shared.weight.is_meta, "the empty prompt needs no encoder"
     second.text_encoder(["a house"])
     assert not second.networks.text_encoder.shared.weight.is_meta
+    assert clear_cache() > 0
+    assert not list(cache.iterdir()), "a file that 'flashworld cache --clear' does not know"

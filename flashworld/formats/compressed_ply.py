@@ -20,7 +20,8 @@ from flashworld.geometry.harmonics import CONSTANT_HARMONIC
 _CHUNK = 256
 _WORDS = ["packed_position", "packed_rotation", "packed_scale", "packed_color"]
 _OTHERS = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])
-_DEGREES = {0: 0, 9: 1, 24: 2, 45: 3}
+_DEGREES = {9: 1, 24: 2, 45: 3}
+"""Number of harmonics above degree 0 to the degree that they reach."""
 
 
 def is_compressed(header: PlyHeader) -> bool:
@@ -36,22 +37,17 @@ def read(file: BinaryIO, header: PlyHeader) -> Gaussians:
     """
     vertex, chunk = header.elements["vertex"], header.elements.get("chunk")
     sh = header.elements.get("sh")
-    rest = len(sh.dtype.names or ()) if sh else 0
+    degree = _degree(sh) if sh else 0
     chunks = _read(file, chunk, 0, chunk.count) if chunk else None
-    if (
-        chunks is None
-        or len(chunks) * _CHUNK < vertex.count
-        or rest not in _DEGREES
-        or (sh and sh.count != vertex.count)
-    ):
+    if chunks is None or len(chunks) * _CHUNK < vertex.count or (sh and sh.count != vertex.count):
         raise FormatError("The compressed PLY file is damaged: its chunks or harmonics do not match its vertices.")
     if any(word not in (vertex.dtype.names or ()) or vertex.dtype[word].str[1:] != "u4" for word in _WORDS):
         raise FormatError(f"The compressed PLY file lacks one of the 32-bit properties {', '.join(_WORDS)}.")
-    room = blocks.empty(vertex.count, _DEGREES[rest])
+    room = blocks.empty(vertex.count, degree)
     for span in blocks.spans(vertex.count):
         rows = _read(file, vertex, span.start, span.stop)
         bounds = chunks[np.arange(span.start, span.stop) // _CHUNK]
-        harmonics = np.zeros((len(rows), rest // 3 + 1, 3), np.float32)
+        harmonics = np.zeros((len(rows), (degree + 1) ** 2, 3), np.float32)
         colour = _bytes(rows["packed_color"])
         harmonics[:, 0] = (_between(bounds, "rgb", colour[:, :3]) - 0.5) / CONSTANT_HARMONIC
         if sh:
@@ -65,6 +61,18 @@ def read(file: BinaryIO, header: PlyHeader) -> Gaussians:
         ]
         blocks.fill(room, span, Gaussians(*(torch.from_numpy(np.ascontiguousarray(part)) for part in values)))
     return room
+
+
+def _degree(sh: Element) -> int:
+    """Degree of the harmonics, each of which is a byte f_rest_0, f_rest_1, ... in any order."""
+    names = sh.dtype.names or ()
+    bytes_of_harmonics = {f"f_rest_{i}": np.dtype("u1") for i in range(len(names))}
+    if len(names) not in _DEGREES or {name: sh.dtype[name] for name in names} != bytes_of_harmonics:
+        raise FormatError(
+            "The compressed PLY file is damaged: element 'sh' has to hold 9, 24 or 45 properties of type uchar, "
+            "f_rest_0 and so on."
+        )
+    return _DEGREES[len(names)]
 
 
 def _read(file: BinaryIO, element: Element, start: int, stop: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The header of a PLY file (Turk, "The PLY Polygon File Format"): its elements, their properties, its comments."""
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
@@ -86,7 +87,8 @@ def _byte_order(words: list[list[str]]) -> str:
 
 def _element(element: list[str], properties: list[list[str]], order: str, offset: int) -> Element | None:
     """One element, or None if its rows have lists and therefore no fixed size."""
-    if len(element) != 3 or not element[2].isascii() or not element[2].isdigit() or int(element[2]) > _MAX_COUNT:
+    # Digits are counted first: Python reads no number of thousands of them.
+    if len(element) != 3 or not re.fullmatch("[0-9]{1,13}", element[2]) or int(element[2]) > _MAX_COUNT:
         raise FormatError(f"The PLY header has a faulty line: '{' '.join(element)[:80]}'.")
     if any(line[1:2] == ["list"] for line in properties):
         return None

@@ -5,6 +5,7 @@ logarithms of scales (8 bits each), orientations (smallest three, 32 bits) and t
 are used for degree 1 and 4 above). Axes are `right up back`. `encode` gives the same bytes as the library.
 """
 
+import logging
 import math
 import struct
 
@@ -19,6 +20,8 @@ from flashworld.formats.ply import MIN_SCALE
 from flashworld.gaussians import Gaussians
 from flashworld.geometry.harmonics import num_coefficients
 
+log = logging.getLogger(__name__)
+
 AXES = "right up back"
 MAGIC, VERSION = 0x5053474E, 3
 HEADER = struct.Struct("<IIIBBBB")
@@ -26,6 +29,9 @@ HEADER = struct.Struct("<IIIBBBB")
 USUAL_FRACTIONAL_BITS = 12
 SMALLEST_SCENE = 2.0**-11
 """Scenes with all coordinates nearer to the origin get no further bits; 23 are the most that are written."""
+
+SMALLEST_SCALE, LARGEST_SCALE = math.exp(-10), math.exp(255 / 16 - 10)
+"""Lengths, in units, that a byte of a scale holds; others become the nearer of these."""
 
 _COLOUR_SCALE = np.float32(0.15)
 _SQRT_HALF = np.float32(math.sqrt(0.5))
@@ -61,6 +67,8 @@ def row_bytes(degree: int, version: int = VERSION) -> dict[str, int]:
 def encode(gaussians: Gaussians, bits: int | None = None) -> UInt8[np.ndarray, " bytes"]:
     """The bytes before gzip, of finite float32 values in `AXES`. `bits` overrides `fractional_bits`."""
     bits = fractional_bits(gaussians.means) if bits is None else bits
+    if losses := _losses(gaussians, bits):
+        log.warning("SPZ does not hold this scene as it is: %s. Use PLY to keep it.", "; ".join(losses))
     sizes, num = row_bytes(gaussians.degree), len(gaussians)
     payload = np.empty(HEADER.size + num * sum(sizes.values()), np.uint8)
     payload[: HEADER.size] = list(HEADER.pack(MAGIC, VERSION, num, gaussians.degree, bits, 0, 0))
@@ -120,6 +128,19 @@ def read_header(header: bytes) -> tuple[int, int, int, int]:
     if degree > 3 or bits > 24:
         raise FormatError(f"The SPZ header is damaged: degree {degree}, {bits} fractional bits.")
     return version, num, degree, bits
+
+
+def _losses(gaussians: Gaussians, bits: int) -> list[str]:
+    """What of a scene is beyond the format's ranges, in words: nothing of rooms and streets in metres."""
+    scales, losses = gaussians.scales, []
+    # Half a step further, rounding ends at the last step all the same.
+    low, high = SMALLEST_SCALE * math.exp(-1 / 32), LARGEST_SCALE * math.exp(1 / 32)
+    if num := int(((scales < low) | (scales > high)).any(dim=1).sum()):
+        losses.append(f"{num:,} Gaussians have lengths beyond {SMALLEST_SCALE:.6f} to {LARGEST_SCALE:.0f} units")
+    step = 2.0**-bits
+    if step > scales.amax(dim=1).median():
+        losses.append(f"centres are rounded to {step:.3g} units, more than most Gaussians are long")
+    return losses
 
 
 def _sections(payload: np.ndarray, num: int, sizes: dict[str, int]) -> dict[str, np.ndarray]:

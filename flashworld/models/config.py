@@ -1,13 +1,15 @@
 """Sizes of a model, and the two that we know: the published one and the small one that comes with the package."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
 
 RAY_CHANNELS = 6
 PIXELS_PER_LATENT = 16
 
-Part = TypeVar("Part", bound="TransformerConfig | AutoencoderConfig | TextConfig")
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -109,32 +111,18 @@ class ModelConfig:
             feature_channels=feature_channels,
         )
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "ModelConfig":
-        """The inverse of `to_json`."""
-        own = {f.name: _frozen(values[f.name]) for f in fields(cls) if f.name in values}
-        own["transformer"] = select(TransformerConfig, values["transformer"])
-        own["autoencoder"] = select(AutoencoderConfig, values["autoencoder"])
-        own["text"] = select(TextConfig, values["text"])
-        return cls(**own)
-
     def to_json(self) -> dict[str, Any]:
-        """Nested dictionaries of plain values."""
+        """Nested dictionaries of plain values, from which `select` makes the sizes again."""
         return asdict(self)
 
 
 def select(part: type[Part], values: Mapping[str, Any]) -> Part:
-    """One part's sizes out of a library's configuration file, which says much else besides.
+    """The fields of a dataclass out of a configuration file, which may say much else besides.
 
     Raises:
-        KeyError: A size is missing.
+        ValidationError: A field is missing or of another type.
     """
-    required = {f.name for f in fields(part) if f.default is f.default_factory}
-    return part(**{f.name: _frozen(values[f.name]) for f in fields(part) if f.name in required or f.name in values})
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return TypeAdapter(part).validate_python(values)
 
 
 # Statistics of the published autoencoder's 48 latent channels (configuration of Wan-AI/Wan2.2-TI2V-5B-Diffusers).

@@ -102,8 +102,10 @@ def _load(image: Image.Image) -> Image.Image:
 def _on_white(image: Image.Image) -> Image.Image:
     """RGB pixels, transparent ones white. Sixteen-bit grey keeps its upper eight bits instead of being clipped."""
     if image.mode.startswith("I"):
-        grey = np.asarray(image).astype(np.int64).clip(0, 65535) >> 8
-        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+        grey = np.asarray(image).astype(np.int64).clip(0, 65535)
+        if image.has_transparency_data:  # one grey stands for nothing
+            grey[grey == image.info["transparency"]] = 65535
+        return Image.fromarray((grey >> 8).astype(np.uint8)).convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
     image = image.convert("RGBA")

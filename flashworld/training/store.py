@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from flashworld.cameras import Cameras
 from flashworld.errors import WeightsError
+from flashworld.publish import make_folder, published
 from flashworld.training.data import SeenWorld, Sight
 from flashworld.training.worlds import training_seed
 
@@ -27,7 +28,7 @@ def cast_store(folder: Path, sight: Sight, num_worlds: int, executor: Executor, 
 
     On a GPU that takes next to nothing, and processes are there to furnish the worlds.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     list(executor.map(partial(cast_shard, folder, sight, device), range(-(-num_worlds // SHARD))))
 
 
@@ -41,15 +42,14 @@ def cast_shard(folder: Path, sight: Sight, device: torch.device, index: int) -> 
 
 
 def write_shard(path: Path, worlds: list[SeenWorld]) -> None:
-    """Write worlds beside the file, then rename: whoever finds it finds all of it."""
+    """Write worlds as one file: whoever finds it finds all of it."""
     tensors = {
         "rgb": torch.stack([world.rgb for world in worlds]),
         "distance": torch.stack([world.distance for world in worlds]),
         "cameras": torch.stack([world.cameras.vectors() for world in worlds]),
     }
-    beside = path.with_suffix(".part")
-    save_file(tensors, beside, metadata={"captions": json.dumps([world.caption for world in worlds])})
-    beside.replace(path)
+    with published(path) as beside:
+        save_file(tensors, beside, metadata={"captions": json.dumps([world.caption for world in worlds])})
 
 
 def read_store(folder: Path, sight: Sight, device: torch.device) -> list[SeenWorld]:

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from flashworld.publish import make_folder, published
 from flashworld.training import company
 from flashworld.training.checkpoints import read_checkpoint, write_checkpoint
 
@@ -138,7 +139,7 @@ def train(task: Task[B], plan: Plan, folder: Path, *, resume: bool, deadline: fl
     The folder holds `checkpoint.safetensors`, `log.jsonl` and `sheet-*.png`. With `resume` a checkpoint there is
     continued; otherwise it is overwritten. The returned state is that of the checkpoint.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     state = TrainingState.fresh(task, plan)
     if resume:
         read_checkpoint(folder / "checkpoint.safetensors", state)
@@ -204,7 +205,8 @@ def score(state: TrainingState, task: Task[Any], sheet: Path) -> dict[str, float
     """Scores of the averaged parameters on held-out worlds; a contact sheet is written."""
     with averaged(state):
         values, picture = task.score()
-    picture.save(sheet)
+    with published(sheet) as beside:
+        picture.save(beside, format="PNG")
     return values
 
 

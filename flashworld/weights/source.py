@@ -1,16 +1,18 @@
 """What there is to load: configuration, tensors of each network, tokenizer."""
 
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from flashworld.errors import WeightsError
-from flashworld.models.config import ModelConfig
+from flashworld.models.config import AutoencoderConfig, ModelConfig, Part, TextConfig, TransformerConfig, select
 from flashworld.models.text import byte_tokenizer
 from flashworld.weights.files import Safetensors, Selection, open_checkpoint
 from flashworld.weights.fingerprint import fingerprint
@@ -26,6 +28,14 @@ class NetworkSource:
 
     tensors: Mapping[str, Tensor]
     where: str
+
+
+@dataclass(frozen=True)
+class OwnSettings:
+    """What the `config.json` that `save` writes says."""
+
+    trained: bool
+    config: ModelConfig
 
 
 @dataclass(frozen=True)
@@ -46,19 +56,15 @@ def is_own_folder(folder: Path) -> bool:
 
 def open_own_folder(folder: Path) -> Source:
     """A model in the layout that `flashworld.weights.save` writes and describes."""
-    settings = _read_json(folder / "config.json")
-    if settings.get("format") != FORMAT:
+    if _read_json(folder / "config.json").get("format") != FORMAT:
         raise WeightsError(f"{folder / 'config.json'} does not describe a FlashWorld model (no format {FORMAT!r}).")
+    settings = _read_settings(folder / "config.json", OwnSettings)
     files = {name: folder / f"{name}.safetensors" for name in NETWORKS}
-    try:
-        config = ModelConfig.from_json(settings["config"])
-    except (KeyError, TypeError) as error:
-        raise WeightsError(f"{folder / 'config.json'} lacks a size of the model: {error}.") from error
     return Source(
-        config=config,
+        config=settings.config,
         networks={name: NetworkSource(Safetensors([path]), str(path)) for name, path in files.items()},
         tokenizer=byte_tokenizer(),
-        trained=bool(settings["trained"]),
+        trained=settings.trained,
         weights=fingerprint(list(files.values())),
     )
 
@@ -97,11 +103,12 @@ def _published_config(folder: Path, entries: Mapping[str, Mapping[str, Tensor]],
     feature_input = entries["recon_decoder"].get("extra_conv_in.weight")
     if feature_input is None or feature_input.ndim != 5:
         raise WeightsError(f"{checkpoint} is not a FlashWorld checkpoint: recon_decoder has no extra_conv_in.weight.")
-    configs = [_read_json(folder / part / "config.json") for part in ("transformer", "vae", "text_encoder")]
-    try:
-        return ModelConfig.from_pretrained_parts(*configs, feature_channels=feature_input.shape[1])
-    except (KeyError, TypeError) as error:
-        raise WeightsError(f"A config.json in {folder} lacks a size of the model: {error}.") from error
+    return ModelConfig(
+        transformer=_read_settings(folder / "transformer" / "config.json", TransformerConfig),
+        autoencoder=_read_settings(folder / "vae" / "config.json", AutoencoderConfig),
+        text=_read_settings(folder / "text_encoder" / "config.json", TextConfig),
+        feature_channels=feature_input.shape[1],
+    )
 
 
 def _without(tensors: Mapping[str, Tensor], *prefixes: str) -> Selection:
@@ -117,6 +124,17 @@ def _weight_files(folder: Path) -> list[Path]:
     if not files:
         raise WeightsError(f"There is no .safetensors file in {folder}: download or copy the folder again.")
     return files
+
+
+def _read_settings(path: Path, kind: type[Part]) -> Part:
+    """The fields of `kind` in a JSON file."""
+    try:
+        return select(kind, _read_json(path))
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        field = ".".join(map(str, fault["loc"]))
+        given = "" if fault["type"] == "missing" else f"{reprlib.repr(fault['input'])} was given: "
+        raise WeightsError(f"{path}: {field}: {given}{fault['msg'].lower()}; download or copy it again.") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The command line `flashworld`. One module a command; a command's heavy imports happen when it runs."""
 
+import io
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -49,4 +51,7 @@ def flashworld() -> None:
 
 def main() -> None:
     """Run the command line; see `_Commands.invoke` for how faults end."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A sign or a file's name that a terminal cannot show becomes a question mark; standard error always writes it.
+        sys.stdout.reconfigure(errors="replace")
     flashworld(prog_name="flashworld")

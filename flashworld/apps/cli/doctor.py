@@ -30,7 +30,7 @@ _SIGNS = {"has": ("✓", "green"), "has not": ("–", "white"), "fault": ("✗",
 
 @click.command("doctor")
 def command() -> None:
-    """Show what this machine has, which model it would choose and why, which rasterisers are usable, and what is missing."""
+    """Show what this machine has, which model it would choose and why, which rasterisers work, and what is missing."""
     findings = list(_findings())
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:
@@ -121,8 +121,12 @@ def _cache() -> Finding:
 
 
 def _disk() -> Finding:
-    free = shutil.disk_usage(Path.home()).free / 1e9
-    return Finding("disk", f"{free:.0f} GB free in {Path.home()} (the published weights need about 40 GB)")
+    home = Path.home()
+    # Some accounts' home does not exist: the disk is that of the nearest folder which does.
+    there = next(folder for folder in (home, *home.parents) if os.path.isdir(folder))  # noqa: PTH112 - Path.is_dir raises where it may not look
+    return Finding(
+        "disk", f"{shutil.disk_usage(there).free / 1e9:.0f} GB free in {there} (the published weights need about 40 GB)"
+    )
 
 
 def _weights() -> Iterator[Finding]:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flashworld.apps.cli.options import writable_folder
+from flashworld.publish import published
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -45,6 +48,8 @@ def command(
     from flashworld.runtime import choose_device
     from flashworld.weights import load
 
+    if output is not None:
+        writable_folder(output)
     loaded = load(model, device=choose_device(device))
     if loaded.config.native is None:
         raise click.BadParameter(f"{model} has no native size, at which held-out worlds could be seen.")
@@ -53,10 +58,11 @@ def command(
     facts = {"model": model, "weights": loaded.weights, "native": loaded.config.native}
     result, sheets = _scores(loaded, worlds, captions, reach)
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        (output / "scores.json").write_text(json.dumps({**facts, **result}, indent=1), encoding="utf-8")
+        with published(output / "scores.json") as beside:
+            beside.write_text(json.dumps({**facts, **result}, indent=1), encoding="utf-8")
         for name, sheet in sheets.items():
-            sheet.save(output / f"{name}.png")
+            with published(output / f"{name}.png") as beside:
+                sheet.save(beside, format="PNG")
 
 
 def _scores(

@@ -1,21 +1,21 @@
 """`flashworld generate`: requests to scenes and their files."""
 
+import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryFile
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flashworld.apps.cli.options import given, parse_size, path_from, path_options
+from flashworld.apps.cli.options import given, parse_size, path_from, path_options, read_file, writable_folder
 from flashworld.apps.model_options import chosen_model, model_options
 from flashworld.apps.progress import progress_bars
 from flashworld.errors import FlashWorldError, RequestError
-from flashworld.publish import make_folder
 
 if TYPE_CHECKING:
     from flashworld.generation import Replay, Scene
@@ -63,11 +63,13 @@ def command(
 
     Each scene is written as NAME.ply, NAME.spz and NAME.mp4, beside NAME.json: the record that makes it again.
     """  # noqa: D301 - click reads \\b as "keep these lines"
-    tasks = _tasks(request_path, output, options)
+    tasks = _tasks(request_path, options)
+    outputs = Outputs.chosen(output, options)
+    _keep_sources(tasks, outputs, options)
     if len(tasks) == 1 and not (request_path and request_path.is_dir()):
         replay = tasks[0].read()  # its faults are told before a model is loaded and a folder is made
         options["model"] = options["model"] or replay.model
-    outputs = Outputs.chosen(output, options)
+    outputs.check([task.name for task in tasks])
     with progress_bars(quiet=quiet) as report:
         model = chosen_model(options, report)
     _introduce(model)
@@ -78,32 +80,44 @@ def command(
         sys.exit(1)
 
 
+ENDS = {"record": ".json", "ply": ".ply", "spz": ".spz", "video": ".mp4", "depth": "_depth.npz"}
+"""How the names of a scene's files end."""
+
+
 @dataclass(frozen=True)
 class Outputs:
-    """Which files to write, and where."""
+    """Which files to write (names of `ENDS`), and where."""
 
     folder: Path
-    ply: bool
-    spz: bool
-    video: bool
-    depth: bool
+    kinds: tuple[str, ...]
     video_fps: int
 
     @classmethod
     def chosen(cls, folder: Path, options: dict[str, Any]) -> "Outputs":
         """The files that were asked for; PLY, SPZ and video if none was."""
-        names = ("ply", "spz", "video", "depth")
-        wanted = {name: options[name] for name in names}
-        if not any(wanted.values()):
-            wanted |= {"ply": True, "spz": True, "video": True}
-        if not wanted["video"] and given("video_fps"):
+        wanted = [kind for kind in ("ply", "spz", "video", "depth") if options[kind]] or ["ply", "spz", "video"]
+        if "video" not in wanted and given("video_fps"):
             raise click.UsageError("--video-fps belongs to a video: add --video, or leave it out.")
+        return cls(folder, ("record", *wanted), options["video_fps"])
+
+    def files(self, name: str) -> dict[str, Path]:
+        """The files of the scene `name` by their kind."""
+        return {kind: self.folder / (name + ENDS[kind]) for kind in self.kinds}
+
+    def check(self, names: list[str]) -> None:
+        """Before any work: the folder is made and open to us, and the disk accepts the files' names.
+
+        Raises:
+            FlashWorldError: It is not so.
+        """
+        writable_folder(self.folder)
         try:
-            with TemporaryFile(dir=make_folder(folder)):
-                pass
+            for path in (path for name in names for path in self.files(name).values()):
+                with suppress(FileNotFoundError):
+                    path.lstat()
         except OSError as error:
-            raise FlashWorldError(f"Cannot write into {folder}: {(error.strerror or str(error)).lower()}.") from None
-        return cls(folder, video_fps=options["video_fps"], **wanted)
+            reason = (error.strerror or str(error)).lower()
+            raise FlashWorldError(f"Cannot write {error.filename}: {reason}; rename picture or request.") from None
 
 
 @dataclass(frozen=True)
@@ -120,10 +134,7 @@ class Task:
 
         if self.path is None:
             return Replay(_request_from_options(self.options))
-        try:
-            replay = read_record(self.path.read_bytes())
-        except OSError as error:
-            raise FlashWorldError(f"Cannot read {self.path}: {(error.strerror or str(error)).lower()}.") from None
+        replay = read_record(read_file(self.path))
         if self.options["seed"] is None:
             return replay
         return replace(replay, request=replay.request.model_copy(update={"seed": _seed(self.options)}))
@@ -138,7 +149,7 @@ class Row:
     text: str
 
 
-def _tasks(path: Path | None, output: Path, options: dict[str, Any]) -> list[Task]:
+def _tasks(path: Path | None, options: dict[str, Any]) -> list[Task]:
     if path is None:
         return [Task(_name(options), None, options)]
     for option in given("image", "prompt", "trajectory", "amount", "frames", "fov", "easing", "size", "image_index"):
@@ -146,10 +157,17 @@ def _tasks(path: Path | None, output: Path, options: dict[str, Any]) -> list[Tas
     paths = [path] if path.is_file() else sorted(found for found in path.glob("*.json") if found.is_file())
     if not paths:
         raise click.UsageError(f"{path} holds no request (*.json).")
-    for path in paths:
-        if path.resolve() == (output / f"{path.stem}.json").resolve():
-            raise click.UsageError(f"The record of the scene would replace {path}; name another --output.")
     return [Task(path.stem, path, options) for path in paths]
+
+
+def _keep_sources(tasks: list[Task], outputs: Outputs, options: dict[str, Any]) -> None:
+    """Refuse to replace a file that is read by one that is written."""
+    written = [path for task in tasks for path in outputs.files(task.name).values()]
+    # os.path, as Path.exists raises where a name is too long.
+    replaced = {path.resolve() for path in written if os.path.exists(path)}  # noqa: PTH110
+    for source in (*(task.path for task in tasks), options["image"], options["trajectory"]):
+        if source is not None and Path(source).resolve() in replaced:
+            raise click.UsageError(f"A file of the scene would replace {source}; name another --output.")
 
 
 def _name(options: dict[str, Any]) -> str:
@@ -175,7 +193,7 @@ def _request_from_options(options: dict[str, Any]) -> "SceneRequest":
         "image_index": options["image_index"],
     }
     if options["image"]:
-        fields["image_prompt"] = options["image"].read_bytes()
+        fields["image_prompt"] = read_file(options["image"])
     if options["seed"] is not None:
         fields["seed"] = options["seed"]
     return parse_request(fields)
@@ -229,20 +247,20 @@ def _write(scene: "Scene", name: str, outputs: Outputs, rasteriser: str, quiet: 
     """The record first, so that a scene can be made again whatever becomes of its files; then what was asked for."""
     from flashworld.formats import write_depth
 
-    place = outputs.folder / name
-    _tell(place.with_name(name + ".json"), scene.record.save)
+    files = outputs.files(name)
+    _tell(files["record"], scene.record.save)
     with progress_bars(quiet=quiet) as report:
-        for suffix, wanted in ((".ply", outputs.ply), (".spz", outputs.spz)):
-            if wanted:
-                _tell(place.with_name(name + suffix), lambda path: scene.save(path, report=report))
-        if outputs.video:
+        for kind in ("ply", "spz"):
+            if kind in files:
+                _tell(files[kind], lambda path: scene.save(path, report=report))
+        if "video" in files:
             _tell(
-                place.with_name(name + ".mp4"),
+                files["video"],
                 lambda path: scene.save_video(path, outputs.video_fps, rasteriser=rasteriser, report=report),
             )
-        if outputs.depth:
+        if "depth" in files:
             views = scene.render(rasteriser=rasteriser, report=report)
-            _tell(place.with_name(name + "_depth.npz"), lambda path: write_depth(path, views.depth, views.alpha))
+            _tell(files["depth"], lambda path: write_depth(path, views.depth, views.alpha))
 
 
 def _tell(path: Path, write: Callable[[Path], int | None]) -> None:

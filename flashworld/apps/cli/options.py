@@ -3,11 +3,14 @@
 import os
 import re
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from flashworld.apps.model_options import Decorator, stacked
+from flashworld.errors import FlashWorldError
+from flashworld.publish import make_folder
 
 if TYPE_CHECKING:
     from flashworld.cameras import Cameras
@@ -40,6 +43,31 @@ def given(*names: str) -> list[str]:
     """Those of the running command's options that stand on its command line, spelt as there."""
     context = click.get_current_context()
     return ["--" + name.replace("_", "-") for name in names if context.get_parameter_source(name) is _TYPED]
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file that was named.
+
+    Raises:
+        FlashWorldError: It is not there, or closed to us.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FlashWorldError(f"Cannot read {path}: {(error.strerror or str(error)).lower()}.") from None
+
+
+def writable_folder(path: Path) -> Path:
+    """The folder of --output, made if it is not there. Asked for before any work, which would else be lost.
+
+    Raises:
+        FlashWorldError: It cannot be made, or is closed to us.
+    """
+    try:
+        with TemporaryFile(dir=make_folder(path)):
+            return path
+    except OSError as error:
+        raise FlashWorldError(f"Cannot write into {path}: {(error.strerror or str(error)).lower()}.") from None
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -81,7 +109,7 @@ def _cameras_in(path: Path, target: tuple[int, int]) -> "Cameras":
     from flashworld.request.parsing import read_json
 
     if path.is_file() and path.suffix == ".json":
-        text = path.read_bytes()
+        text = read_file(path)
         fields = read_json(text)
         if isinstance(fields, dict) and {"request", "resolution"} & set(fields):
             request = read_record(text).request

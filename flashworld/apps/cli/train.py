@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flashworld.apps.cli.options import writable_folder
+
 if TYPE_CHECKING:
     from flashworld.training.trainer import LogEntry
 
@@ -84,6 +86,7 @@ def command(
         raise click.BadParameter(f"no model is needed to train {stage}: leave out --from, or choose another stage.")
     if steps is not None and stage is None:
         raise click.BadParameter("--steps are those of a stage: name it by --stage.")
+    writable_folder(output)
     settings = RECIPES[recipe]()
     if cast is not None:
         caster = choose_device(device)

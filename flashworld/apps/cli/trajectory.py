@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from flashworld.apps.cli.options import parse_size
+from flashworld.apps.cli.options import given, parse_size
 
 
 @click.command("trajectory")
@@ -33,6 +33,8 @@ def command(
     from flashworld.cameras.views import to_path
 
     if template is None:
+        for option in given("amount", "frames", "fov", "easing", "size", "output"):
+            raise click.UsageError(f"{option} belongs to a TEMPLATE; 'flashworld trajectory' alone lists them.")
         _list_templates()
         return
     height, width = parse_size(size)

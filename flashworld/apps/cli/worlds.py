@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from flashworld.apps.cli.options import parse_size
+from flashworld.apps.cli.options import parse_size, writable_folder
+from flashworld.publish import published
 
 
 @click.command("worlds")
@@ -30,6 +31,7 @@ def command(seed: int, count: int, size: str, views: int, extra: int, sheet: boo
     trains on them.
     """
     height, width = parse_size(size)
+    writable_folder(output)
     if sheet:
         _sheet(range(seed, seed + count), height, width, output)
         return
@@ -51,6 +53,6 @@ def _sheet(seeds: range, height: int, width: int, output: Path) -> None:
 
     worlds = [make_world(seed, width / height) for seed in seeds]
     cells = [cast(replace(world, cameras=world.cameras[:5:4]), height, width) for world in worlds]
-    output.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(contact_sheet(cells)).save(output / "sheet.png")
+    with published(output / "sheet.png") as beside:
+        Image.fromarray(contact_sheet(cells)).save(beside, format="PNG")
     click.echo(f"{output / 'sheet.png'}: {len(cells)} worlds")

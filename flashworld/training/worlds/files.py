@@ -16,6 +16,7 @@ from torch import Tensor
 from flashworld.cameras import to_path
 from flashworld.cameras.files import write_path
 from flashworld.formats import to_uint8
+from flashworld.publish import make_folder, published
 from flashworld.request import SceneRequest, parse_request
 from flashworld.training.worlds.world import World, WorldViews
 
@@ -52,16 +53,17 @@ def write_world(world: World, views: WorldViews, folder: Path) -> None:
 
     Raises:
         RequestError: the views' size is none that a request may have.
+        FormatError: the folder cannot be made or written.
     """
     height, width = views.distance.shape[-2:]
     request = request_of(world, views)
-    (folder / "images").mkdir(parents=True, exist_ok=True)
+    make_folder(folder / "images")
     for index, picture in enumerate(to_uint8(views.rgb)):
-        Image.fromarray(picture).save(folder / f"images/frame_{index + 1:05d}.png")
+        with published(folder / f"images/frame_{index + 1:05d}.png") as beside:
+            Image.fromarray(picture).save(beside, format="PNG")
     write_path(world.cameras, folder / "transforms.json", height, width)
-    np.savez_compressed(folder / "distance.npz", distance=views.distance.cpu().numpy())
-    (folder / "caption.txt").write_text(world.caption + "\n", encoding="utf-8")
-    (folder / "request.json").write_text(request.to_json(indent=1) + "\n", encoding="utf-8")
+    with published(folder / "distance.npz") as beside, beside.open("wb") as file:
+        np.savez_compressed(file, distance=views.distance.cpu().numpy())
     facts = {
         "seed": world.seed,
         "caption": world.caption,
@@ -70,7 +72,14 @@ def write_world(world: World, views: WorldViews, folder: Path) -> None:
         "num_views": world.num_views,
         "facts": asdict(world.facts),
     }
-    (folder / "world.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    texts = {
+        "caption.txt": world.caption,
+        "request.json": request.to_json(indent=1),
+        "world.json": json.dumps(facts, indent=1),
+    }
+    for name, text in texts.items():
+        with published(folder / name) as beside:
+            beside.write_text(text + "\n", encoding="utf-8")
 
 
 def contact_sheet(views: Sequence[WorldViews], columns: int = 4) -> UInt8[np.ndarray, "rows columns 3"]:
