@@ -54,7 +54,7 @@ def test_a_stream_that_nobody_reads_ends(monkeypatch):
 
     with served(endless) as address, socket.create_connection(address) as client:
         client.sendall(get("/"))
-        assert ended.wait(20)
+        assert ended.wait(60)
 
 
 def channel_with_something_to_read() -> HTTPChannel:
@@ -84,11 +84,11 @@ def test_a_client_that_takes_no_file_holds_no_thread(tmp_path):
         slow = [socket.create_connection(address) for _ in range(3)]
         for client in slow:
             client.sendall(get("/file", "Range: bytes=10-49000000\r\n"))
-        with socket.create_connection(address, timeout=20) as client:
+        with socket.create_connection(address, timeout=60) as client:
             client.sendall(get("/health", "Connection: close\r\n"))
             assert client.makefile("rb").read().endswith(b"well")
             client.close()
-        with socket.create_connection(address, timeout=20) as client:
+        with socket.create_connection(address, timeout=60) as client:
             client.sendall(get("/file", f"Range: bytes={size - 6}-{size - 2}\r\nConnection: close\r\n"))
             head, _, content = client.makefile("rb").read().partition(b"\r\n\r\n")
         assert b"206" in head
