@@ -109,6 +109,17 @@ export async function awaited(read, suits = Boolean) {
   }
 }
 
+/** A picture of an element, with options of `screenshot`, once it neither moves nor changes for a second. */
+export async function steady(element, options = {}) {
+  let shots = [];
+  await awaited(async () => {
+    shots = [...shots.slice(-2), Buffer.from(await element.screenshot(options))];
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    return shots.length === 3 && shots.every((shot) => shot.equals(shots[0]));
+  });
+  return shots.at(-1);
+}
+
 /** Does parts of a visit one after another, and tells how many seconds each took; on stderr, which is at work. */
 export async function inTurn(page, ...parts) {
   const seconds = {};

@@ -8,7 +8,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRequire } from 'node:module';
-import { answer, awaited, folder, job as visit, pageOf, withBrowser } from './chromium.mjs';
+import { answer, awaited, folder, job as visit, pageOf, steady, withBrowser } from './chromium.mjs';
 
 const AXE = createRequire(new URL('../node/', import.meta.url)).resolve('axe-core/axe.min.js');
 const errors = [];
@@ -119,21 +119,10 @@ async function photograph(page, frame) {
   const element = await page.$('#fw-view iframe');
   await element.evaluate((frame) => frame.scrollIntoView({ block: 'center', behavior: 'instant' }));
   await settle(page, 1500);
-  writeFileSync(join(folder, 'view.png'), await steady(element));
+  writeFileSync(join(folder, 'view.png'), await steady(element, { scrollIntoView: false, captureBeyondViewport: false }));
   await frame.evaluate(() => {
     for (const id of ['facts', 'tools']) document.getElementById(id).style.visibility = '';
   });
-}
-
-/** A part of the page once it neither moves nor changes any more. */
-async function steady(element) {
-  for (let before = null, equal = 0; ; ) {
-    const now = await element.screenshot({ scrollIntoView: false, captureBeyondViewport: false });
-    equal = before?.equals(now) ? equal + 1 : 0;
-    if (equal === 2) return now;
-    before = Buffer.from(now);
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
 }
 
 /** Presses a download button as a person does; the file's name, once it lies in the visit's folder. */

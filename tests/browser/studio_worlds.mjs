@@ -6,7 +6,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { answer, awaited, folder, inTurn, job, pageOf, placeOf, withBrowser } from './chromium.mjs';
+import { answer, awaited, folder, inTurn, job, pageOf, placeOf, steady, withBrowser } from './chromium.mjs';
 
 const errors = [];
 const seen = { errors };
@@ -139,7 +139,7 @@ async function compare(page) {
   await page.waitForSelector('#compare[open]');
   await page.waitForSelector('#compare .compare-views[aria-busy="false"]');
   const [left, right] = await page.$$('#compare .holder');
-  const before = await still(right);
+  const before = await steady(right);
   const { x, y, width, height } = await left.boundingBox();
   await page.mouse.move(x + width / 2, y + height / 2);
   await page.mouse.down();
@@ -150,17 +150,6 @@ async function compare(page) {
   await shot(page, '4-compare');
   await page.keyboard.press('Escape');
   await page.waitForSelector('#compare:not([open])');
-}
-
-/** A part of the page once it changes no more. */
-async function still(element) {
-  let before = null;
-  let now = null;
-  await awaited(async () => {
-    [before, now] = [now, Buffer.from(await element.screenshot())];
-    return before?.equals(now);
-  });
-  return now;
 }
 
 async function naming(page) {
