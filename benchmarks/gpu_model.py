@@ -8,7 +8,7 @@ from flashworld.cameras.templates import make_path
 from flashworld.cameras.views import to_path
 from flashworld.models.config import FLASHWORLD, TINY, ModelConfig
 from flashworld.models.fp8 import Fp8, quantise_blocks
-from flashworld.models.frames import put_channels_last
+from flashworld.models.fused import suit_cuda
 from flashworld.models.initial import initialise
 from flashworld.models.model import Model, Networks, assemble, build_networks
 from flashworld.models.precision import weight_dtype
@@ -61,8 +61,7 @@ def random_model(subject: Subject, how: Fp8 | None, plan: Plan, suited: bool = T
     """A model that rests by a plan, and `suited` to CUDA as loading makes it or left as published."""
     networks = random_networks(subject, how)
     if suited and subject.device.type == "cuda":
-        for network in (networks.vae, networks.recon_decoder):
-            put_channels_last(network)
+        suit_cuda(networks)
     model = assemble(
         "random",
         subject.config,

@@ -129,7 +129,9 @@ def decoding(subject: Subject) -> Result:
 @torch.no_grad()
 def fused(subject: Subject) -> Result:
     """Seconds of a transformer's call and of a warm scene, with fused kernels and without."""
-    model = random_model(subject, fp8_for(subject.device), RESIDENT)
+    model = random_model(subject, fp8_for(subject.device), RESIDENT, suited=False)
+    for network in (model.networks.vae, model.networks.recon_decoder):
+        put_channels_last(network)
     result: Result = {}
     for name in ("plain", "fused"):
         if name == "fused":

@@ -4,12 +4,22 @@ Compiling takes some twenty seconds the first time on a machine, and again for a
 servers and folders, not for a single scene. It is not for ZeroGPU, where processes live for one call.
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from flashworld.models.model import Networks
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+@functools.cache
+def compiled(function: F) -> F:
+    """A function of tensors compiled as one piece, for each of the shapes that it meets."""
+    return torch.compile(function, dynamic=False, fullgraph=True)
 
 
 def compile_regions(networks: Networks) -> None:

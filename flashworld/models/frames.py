@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import DupUp3D, WanCausalConv3d, WanRMS_norm, WanUpsample
+from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -102,11 +103,11 @@ class FrameDupUp(DupUp3D):
         """The finer pixels."""
         if x.shape[2] != 1 or not first_chunk or not channels_side_by_side(x):
             return super().forward(x, first_chunk)
-        fine = self.factor_s
-        spread = torch.arange(self.out_channels * self.factor, device=x.device)
-        newest = spread.view(self.out_channels, self.factor_t, fine, fine)[:, -1] // self.repeats
-        pixels = x[:, :, 0].permute(0, 2, 3, 1)[..., newest.permute(1, 2, 0)]  # n h w row column d
-        return pixels.permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(1, 2).movedim(-1, 1).unsqueeze(2)
+        # No index picks the channels: gradients of indices are added up one by one.
+        repeated = repeat(x, "n c 1 h w -> n h w (c repeats)", repeats=self.repeats)
+        spread = repeated.unflatten(-1, (self.out_channels, self.factor_t, self.factor_s, self.factor_s))
+        pixels = rearrange(spread[..., -1, :, :], "n h w d row col -> n (h row) (w col) d")
+        return pixels.movedim(-1, 1).unsqueeze(2)
 
 
 def channels_side_by_side(x: Tensor) -> bool:

@@ -52,8 +52,8 @@ class Umt5TextEncoder:
         device = self.umt5.shared.weight.device
         # Filling never reaches a prompt's own tokens, so it is not computed: most prompts are far from 512 tokens.
         longest = int(mask.sum(dim=1).max())
-        own = mask[:, :longest].to(device)
-        states = self.umt5(tokens[:, :longest].to(device), own).last_hidden_state.float()
+        own = mask[:, :longest].to(device, non_blocking=True)
+        states = self.umt5(tokens[:, :longest].to(device, non_blocking=True), own).last_hidden_state.float()
         return nn.functional.pad(states * own[..., None].to(states.device), (0, 0, 0, mask.shape[1] - longest))
 
 

@@ -1,9 +1,14 @@
-"""Random numbers of a step, drawn where they are used."""
+"""What a step begins with, drawn where it is used or sent there."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+
+def there(values: Tensor, device: torch.device | str) -> Tensor:
+    """Values of the host on a device, for which the host does not wait: it would wait for all that is under way."""
+    return values.to(device, non_blocking=True)
 
 
 def normal(shape: Sequence[int], generator: torch.Generator, device: torch.device | str) -> Tensor:

@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from flashworld.cameras import Cameras
 from flashworld.gaussians import Gaussians
+from flashworld.models.compilation import compiled
 from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal
-from flashworld.training.flow import levels, noised, velocity_loss
+from flashworld.training.flow import levels, noised
 from flashworld.training.lift import is_from_autoencoder, weighted
 from flashworld.training.measures import pooled_psnr, psnr, sheet, ssim
 from flashworld.training.mirroring import some_mirrored
@@ -28,9 +30,9 @@ from flashworld.training.scenes import (
     as_generated,
     gaussians_of,
     known,
+    nothing_fed_back,
     predict,
     render_batch,
-    velocity_of,
 )
 from flashworld.training.targets import colour_loss, distance_loss, distances, opacity_loss, size_loss
 from flashworld.training.trainer import Plan, Task
@@ -81,10 +83,11 @@ def task(
     held_out: list[SeenWorld],
     num_views: int,
     device: torch.device,
+    fast: bool = False,
 ) -> Task[list[SeenWorld]]:
     """The stage's task; `batches(k)` begins with the worlds from which step k draws.
 
-    Cameras beyond `num_views` only supervise.
+    Cameras beyond `num_views` only supervise. A `fast` task is compiled.
     """
     for part in (pupil.transformer, pupil.recon_decoder, pupil.text_encoder):
         part.requires_grad_(True)
@@ -94,8 +97,8 @@ def task(
         chosen = torch.randint(len(window), (stage.plan.part,), generator=generator).tolist()
         batch = some_mirrored(SceneBatch.of([window[i] for i in chosen], device), generator)
         if torch.rand((), generator=generator) < stage.multiview_share:
-            return multiview_losses(pupil, batch.views(num_views), generator, stage)
-        return scene_losses(pupil, batch, num_views, generator, stage, progress)
+            return multiview_losses(pupil, batch.views(num_views), generator, stage, fast)
+        return scene_losses(pupil, batch, num_views, generator, stage, progress, fast)
 
     return Task(
         "dual",
@@ -108,23 +111,52 @@ def task(
 
 
 def multiview_losses(
-    pupil: Pupil, batch: SceneBatch, generator: torch.Generator, stage: DualStage
+    pupil: Pupil, batch: SceneBatch, generator: torch.Generator, stage: DualStage, fast: bool = False
 ) -> dict[str, Tensor]:
     """Flow matching: the velocity from clean latents to noise, at uniform levels bent as in generation."""
     given = known(pupil, batch, generator, stage.image_drop, stage.text_drop)
     sigma = levels(given.clean, pupil.config.shift, generator)
-    velocity = velocity_loss(velocity_of(pupil.transformer, given), given.clean, sigma, generator)
+    noise = normal(given.clean.shape, generator, given.clean.device)
+    velocity = (compiled(taught_velocities) if fast else taught_velocities)(pupil, given, sigma, noise)
     return {"loss": velocity, "velocity": velocity}
 
 
+def taught_velocities(
+    pupil: Pupil, given: Known, sigma: Float[Tensor, " b"], noise: Float[Tensor, "b z t h w"]
+) -> Float[Tensor, ""]:
+    """The loss of multi-view mode at given levels and noise. Nothing is drawn here, so it can be compiled."""
+    found = predict(pupil.transformer, given, noised(given.clean, noise, sigma), sigma)
+    return (found.velocity - (noise - given.clean)).square().mean()
+
+
 def scene_losses(
-    pupil: Pupil, batch: SceneBatch, num_views: int, generator: torch.Generator, stage: DualStage, progress: float
+    pupil: Pupil,
+    batch: SceneBatch,
+    num_views: int,
+    generator: torch.Generator,
+    stage: DualStage,
+    progress: float,
+    fast: bool = False,
 ) -> dict[str, Tensor]:
     """Losses of scenes at one step of generation, which all scenes of a batch share."""
     seen = batch.views(num_views)
     given = known(pupil, seen, generator, stage.image_drop, stage.text_drop)
     renders = progress >= stage.render_from
-    found = predict(pupil.transformer, given, *_at_a_step(pupil, given, seen, generator, stage, renders))
+    # In one layout, wherever it comes from: for another it would be compiled again.
+    state = [part.contiguous() for part in _at_a_step(pupil, given, seen, generator, stage, renders)]
+    scenes, losses = (compiled(taught_scenes) if fast else taught_scenes)(pupil, given, seen, *state)
+    if renders:
+        few = slice(stage.rendered)
+        made = as_generated(pupil, scenes[few], seen.scenes(few), given.shown[few])
+        losses["render"] = _render_loss(made, _supervised(batch.scenes(few), num_views, generator))
+    return {"loss": weighted(losses, WEIGHTS), **losses}
+
+
+def taught_scenes(
+    pupil: Pupil, given: Known, seen: SceneBatch, noisy: Tensor, sigma: Tensor, feedback: Tensor
+) -> tuple[Gaussians, dict[str, Tensor]]:
+    """Scenes and all losses but those of pictures. Nothing is drawn here, so it can be compiled."""
+    found = predict(pupil.transformer, given, noisy, sigma, feedback)
     scenes = gaussians_of(pupil, found, seen.cameras)
     far = distances(scenes, seen)
     losses = {
@@ -135,16 +167,12 @@ def scene_losses(
         "size": size_loss(scenes, seen),
         "opacity": opacity_loss(scenes, seen),
     }
-    if renders:
-        few = slice(stage.rendered)
-        made = as_generated(pupil, scenes[few], seen.scenes(few), given.shown[few])
-        losses["render"] = _render_loss(made, _supervised(batch.scenes(few), num_views, generator))
-    return {"loss": weighted(losses, WEIGHTS), **losses}
+    return scenes, losses
 
 
 def _at_a_step(
     pupil: Pupil, given: Known, seen: SceneBatch, generator: torch.Generator, stage: DualStage, may_render: bool
-) -> tuple[Tensor, Tensor, Tensor | None]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Noisy latents, their level and feedback, as some step of generation would meet them."""
     sigmas = sigmas_of(pupil)
     step = int(torch.randint(len(sigmas), (), generator=generator))
@@ -152,7 +180,8 @@ def _at_a_step(
     feeds, renders = torch.rand(2, generator=generator) < torch.tensor([stage.feedback_share, stage.rendered_share])
     level = given.clean.new_full((len(given.clean),), sigmas[step])
     if step == 0 or not feeds:
-        return noised(given.clean, noises[0], level), level, None
+        noisy = noised(given.clean, noises[0], level)
+        return noisy, level, nothing_fed_back(pupil.transformer, noisy)
     with torch.no_grad():
         before = torch.full_like(level, sigmas[step - 1])
         previous = predict(pupil.transformer, given, noised(given.clean, noises[1], before), before)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from flashworld.models.text import NUM_TOKENS
 
-ROUND = 32
+ROUND = 128
 """Lengths are multiples of this many tokens, so that networks are compiled for a few of them only."""
 
 

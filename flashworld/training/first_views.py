@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from flashworld.cameras import Cameras
+from flashworld.training.draws import there
 from flashworld.training.mirroring import some_mirrored
 from flashworld.training.scenes import SceneBatch
 from flashworld.training.worlds import SKY_DISTANCE
@@ -22,11 +23,12 @@ MOST_CHANGE = 4.0
 def any_view_first(batch: SceneBatch, generator: torch.Generator) -> SceneBatch:
     """One view of each world, drawn by lot, as if its path began there; half are mirrored."""
     num, views = batch.rgb.shape[:2]
-    worlds, chosen = torch.arange(num), torch.randint(views, (num,), generator=generator)
+    chosen = there(torch.randint(views, (num,), generator=generator), batch.rgb.device)
+    worlds = torch.arange(num, device=batch.rgb.device)
     rgb, distance, intrinsics = (
         values[worlds, chosen] for values in (batch.rgb, batch.distance, batch.cameras.intrinsics)
     )
-    here = intrinsics.new_tensor([1.0, 0, 0, 0, 0, 0, 0]).expand(num, 7)
+    here = there(torch.tensor([1.0, 0, 0, 0, 0, 0, 0]), rgb.device).expand(num, 7)
     first = SceneBatch(
         rgb=rgb[:, None],
         distance=in_the_unit_of_a_first_view(distance)[:, None],

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from flashworld.training.draws import normal
+from flashworld.training.draws import normal, there
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
 """From noisy samples [b z t h w] and their levels [b] to the mean velocities there."""
@@ -33,7 +33,7 @@ def noised(
 
 def levels(like: Float[Tensor, "b *shape"], shift: float, generator: torch.Generator) -> Float[Tensor, " b"]:
     """A noise level for each sample, uniform and then bent as in generation."""
-    uniform = torch.rand(len(like), generator=generator).to(like)
+    uniform = there(torch.rand(len(like), generator=generator), like.device)
     return shift * uniform / (1 + (shift - 1) * uniform)
 
 

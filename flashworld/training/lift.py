@@ -12,13 +12,14 @@ from PIL import Image
 from torch import Tensor
 
 from flashworld.denoising import Schedule
+from flashworld.models.compilation import compiled
 from flashworld.training.data import SeenWorld
-from flashworld.training.draws import normal
+from flashworld.training.draws import normal, there
 from flashworld.training.first_views import USUAL_DISTANCE, any_view_first
 from flashworld.training.flow import noised
 from flashworld.training.measures import psnr, relative_error, sheet
 from flashworld.training.pupil import Pupil
-from flashworld.training.scenes import SceneBatch, gaussians_of, known, predict, render_batch
+from flashworld.training.scenes import Known, SceneBatch, gaussians_of, known, predict, render_batch
 from flashworld.training.targets import (
     colour_loss,
     distance_loss,
@@ -43,6 +44,8 @@ class LiftStage:
     renew: int
     decoder_rate: float = 0.3
     """Learning rate of the convolutions that come from the autoencoder, as a share: a full one wrecks them."""
+    image_drop: float = 0.2
+    """Share of the views that are to be found by their caption alone: words are learned here, where views are cheap."""
     text_drop: float = 0.15
     held_out: int = 16
 
@@ -53,8 +56,9 @@ def task(
     batches: Callable[[int], Iterator[list[SeenWorld]]],
     held_out: list[SeenWorld],
     device: torch.device,
+    fast: bool = False,
 ) -> Task[list[SeenWorld]]:
-    """The stage's task; `batches(k)` begins with the worlds from which step k draws."""
+    """The stage's task; `batches(k)` begins with the worlds from which step k draws. A `fast` one is compiled."""
     for part in (pupil.transformer, pupil.recon_decoder, pupil.text_encoder):
         part.requires_grad_(True)
     truth = SceneBatch.of(held_out, device).views(1)
@@ -62,7 +66,7 @@ def task(
     def losses(window: list[SeenWorld], generator: torch.Generator, _progress: float) -> dict[str, Tensor]:
         chosen = torch.randint(len(window), (stage.plan.part,), generator=generator).tolist()
         batch = any_view_first(SceneBatch.of([window[i] for i in chosen], device), generator)
-        return lift_losses(pupil, batch, generator, stage)
+        return lift_losses(pupil, batch, generator, stage, fast)
 
     def score() -> tuple[dict[str, float], Image.Image]:
         return _score(pupil, truth)
@@ -82,12 +86,22 @@ def is_from_autoencoder(name: str) -> bool:
     return name.startswith(("recon_decoder.decoder.", "recon_decoder.post_quant_conv."))
 
 
-def lift_losses(pupil: Pupil, batch: SceneBatch, generator: torch.Generator, stage: LiftStage) -> dict[str, Tensor]:
+def lift_losses(
+    pupil: Pupil, batch: SceneBatch, generator: torch.Generator, stage: LiftStage, fast: bool = False
+) -> dict[str, Tensor]:
     """Losses of single conditioned views, each at one of the noise levels of generation."""
-    given = known(pupil, batch, generator, text_drop=stage.text_drop)
+    teach = compiled(taught) if fast else taught
+    given = known(pupil, batch, generator, stage.image_drop, stage.text_drop)
     levels = torch.tensor(Schedule.flow(pupil.config.denoising_steps, pupil.config.shift).sigmas)
-    sigma = levels[torch.randint(len(levels), (len(given.clean),), generator=generator)].to(given.clean)
+    sigma = levels[torch.randint(len(levels), (len(given.clean),), generator=generator)]
     noise = normal(given.clean.shape, generator, given.clean.device)
+    return teach(pupil, given, batch, there(sigma, noise.device), noise)
+
+
+def taught(
+    pupil: Pupil, given: Known, batch: SceneBatch, sigma: Float[Tensor, " b"], noise: Float[Tensor, "b z 1 h w"]
+) -> dict[str, Tensor]:
+    """The losses at given levels and noise. Nothing is drawn here and nobody waits, so it can be compiled."""
     found = predict(pupil.transformer, given, noised(given.clean, noise, sigma), sigma)
     scenes = gaussians_of(pupil, found, batch.cameras)
     losses = {

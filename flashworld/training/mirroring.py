@@ -7,6 +7,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from flashworld.cameras import Cameras
+from flashworld.training.draws import there
 from flashworld.training.scenes import SceneBatch
 
 OTHER_SIDE = {"left": "right", "right": "left"}
@@ -19,7 +20,7 @@ def some_mirrored(batch: SceneBatch, generator: torch.Generator) -> SceneBatch:
 
 def mirrored(batch: SceneBatch, chosen: Bool[Tensor, " b"]) -> SceneBatch:
     """The batch with the chosen worlds mirrored in the plane x = 0 of their first camera: pictures, cameras, words."""
-    flips = chosen.to(batch.rgb.device)[:, None, None]
+    flips = there(chosen, batch.rgb.device)[:, None, None]
     w, x, y, z = batch.cameras.quaternions.unbind(-1)
     right, up, back = batch.cameras.positions.unbind(-1)
     fx, fy, cx, cy = batch.cameras.intrinsics.unbind(-1)

@@ -59,6 +59,8 @@ def tiny() -> Recipe:
             ),
             window=1024,
             renew=1,
+            multiview_share=0.25,
+            render_from=0.4,
         ),
         distil=DistilStage(
             Plan(samples=60_000, batch=64, rate=1e-4, warm_up=3_200, half_life=4_000, log_every=12, score_every=200),

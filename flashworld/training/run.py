@@ -13,6 +13,7 @@ import torch
 
 from flashworld.errors import BackendError, WeightsError
 from flashworld.models.compilation import compile_regions
+from flashworld.models.fused import suit_cuda
 from flashworld.training import autoencoder, company, distil, dual, lift
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_result, write_result
@@ -178,6 +179,8 @@ def run_autoencoder(recipe: Recipe, place: Place, resume: bool) -> bool:
 
     def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
         pupil = Pupil(recipe.model, recipe.seed).to(place.device)
+        if place.compiled:
+            compile_regions(pupil.networks)
         seen = held_out(recipe.sight, place, stage.held_out)
         return pupil, autoencoder.task(
             pupil,
@@ -207,7 +210,7 @@ def run_lift(recipe: Recipe, place: Place, resume: bool) -> bool:
             begin_scenes(pupil)
         pupil.to(place.device)
         seen = held_out(sight, place, stage.held_out)
-        return pupil, lift.task(pupil, stage, batches(sight, place, 1, stage), seen, place.device)
+        return pupil, lift.task(pupil, stage, batches(sight, place, 1, stage), seen, place.device, place.compiled)
 
     return _run_stage(place.output / "lift", stage.plan, begin, lambda _pupil: {}, place, resume)
 
@@ -220,7 +223,8 @@ def run_dual(recipe: Recipe, place: Place, resume: bool) -> bool:
         pupil = pupil_after(recipe, place.output, "lift").to(place.device)
         seen = held_out(recipe.sight, place, stage.held_out)
         stream = batches(recipe.sight, place, 2, stage)
-        return pupil, dual.task(pupil, stage, stream, seen, recipe.sight.num_views, place.device)
+        num_views = recipe.sight.num_views
+        return pupil, dual.task(pupil, stage, stream, seen, num_views, place.device, place.compiled)
 
     return _run_stage(place.output / "dual", stage.plan, begin, lambda _pupil: {}, place, resume)
 
@@ -231,6 +235,8 @@ def run_distil(recipe: Recipe, place: Place, resume: bool) -> bool:
 
     def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
         pupil = pupil_after(recipe, place.output, "dual").to(place.device)
+        if place.compiled:
+            compile_regions(pupil.networks)
         seen = held_out(recipe.sight, place, stage.held_out)
         stream = batches(recipe.sight, place, 3, stage)
         critics = distil.Critics.of(pupil)
@@ -265,8 +271,9 @@ def _run_stage(
     if resume and company.first_says(is_finished(folder)):
         return True
     pupil, task = begin()
-    if place.compiled:
-        compile_regions(pupil.networks)
+    if place.device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # shapes stay the same
+        suit_cuda(pupil.networks)
     state = train(task, plan, folder, resume=resume, deadline=place.deadline, listen=place.listen)
     own = dict(pupil.named_parameters())  # a stage may also train what no model keeps
     average = {name: value for name, value in state.average.items() if name in own}

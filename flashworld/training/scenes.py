@@ -4,7 +4,7 @@ The same computation as `flashworld.denoising.loop`, for batches in which every 
 Networks compute short on CUDA; rays and Gaussians stay in float32.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -20,10 +20,13 @@ from flashworld.gaussians import Gaussians
 from flashworld.models.text import NUM_TOKENS, PREFIX, Umt5TextEncoder, byte_tokenizer
 from flashworld.rendering import render
 from flashworld.training.data import SeenWorld
-from flashworld.training.draws import normal
+from flashworld.training.draws import normal, there
 from flashworld.training.filling import without_filling
 from flashworld.training.flow import Velocity, spread
 from flashworld.training.pupil import Pupil, computing_short
+
+PIXELS_AT_ONCE = 2**23
+"""Pictures of a batch are coded in chunks of about this many pixels: more than in generation, where memory is short."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,9 @@ class SceneBatch:
     def of(cls, worlds: list[SeenWorld], device: torch.device) -> "SceneBatch":
         """Stack worlds on a device."""
         return cls(
-            rgb=torch.stack([world.rgb for world in worlds]).to(device).float() / 255,
-            distance=torch.stack([world.distance for world in worlds]).to(device).float(),
-            cameras=Cameras(
-                *(torch.stack([getattr(world.cameras, f.name) for world in worlds]) for f in fields(Cameras))
-            ).to(device),
+            rgb=there(torch.stack([world.rgb for world in worlds]), device).float() / 255,
+            distance=there(torch.stack([world.distance for world in worlds]), device).float(),
+            cameras=Cameras.from_vectors(there(torch.stack([world.cameras.vectors() for world in worlds]), device)),
             captions=[world.caption for world in worlds],
         )
 
@@ -77,13 +78,14 @@ def known(
     """Encode a batch. Some scenes lose their picture, some their caption."""
     num, views = batch.rgb.shape[:2]
     device = batch.rgb.device
+    pictures = rearrange(batch.rgb, "b v c H W -> (b v) c H W") * 2 - 1
     with torch.no_grad(), computing_short(device):
-        posterior = pupil.vae(rearrange(batch.rgb, "b v c H W -> (b v) c H W") * 2 - 1)
+        posterior = pupil.vae(pictures, views_at_once=max(1, PIXELS_AT_ONCE // pictures[0, 0].numel()))
     noise = normal(posterior.mean.shape, generator, device)
     clean = rearrange(posterior.sample(noise), "(b v) z h w -> b z v h w", b=num)
     kept = torch.rand(num, 1, 1, 1, generator=generator) >= image_drop
     shown = torch.zeros(num, 1, views, 1, 1, device=device)
-    shown[:, :, 0] = kept.float().to(device)
+    shown[:, :, 0] = there(kept.float(), device)
     silent = torch.rand(num, generator=generator) < text_drop
     captions = ["" if quiet else caption for quiet, caption in zip(silent.tolist(), batch.captions, strict=True)]
     h, w = clean.shape[-2:]
@@ -125,14 +127,18 @@ def predict(
     feedback: Tensor | None = None,
 ) -> Prediction:
     """One pass. `feedback` is what the previous step found, features and latents [b f+z t h w], if there was one."""
-    b, z, *grid = noisy.shape
     if feedback is None:
-        feedback = noisy.new_zeros(b, transformer.config["out_channels"], *grid)
+        feedback = nothing_fed_back(transformer, noisy)
     inputs = torch.cat([noisy, given.rays, given.latents, feedback], dim=1)
     with computing_short(noisy.device):
         (out,) = transformer(inputs, 1000 * sigma, given.text, return_dict=False)
-    velocity, features = out.float().tensor_split([z], dim=1)
+    velocity, features = out.float().tensor_split([noisy.shape[1]], dim=1)
     return Prediction(velocity, features, noisy - spread(sigma) * velocity)
+
+
+def nothing_fed_back(transformer: WanTransformer3DModel, noisy: Float[Tensor, "b z t h w"]) -> Tensor:
+    """What the first step is told of the step before."""
+    return noisy.new_zeros(len(noisy), transformer.config["out_channels"], *noisy.shape[2:])
 
 
 def velocity_of(transformer: WanTransformer3DModel, given: Known) -> Velocity:

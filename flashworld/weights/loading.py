@@ -12,7 +12,7 @@ from flashworld.models.attention import fastest, measure_attention, use_attentio
 from flashworld.models.compilation import compile_regions
 from flashworld.models.config import ModelConfig
 from flashworld.models.fp8 import fp8_for, quantise_blocks
-from flashworld.models.frames import put_channels_last
+from flashworld.models.fused import suit_cuda
 from flashworld.models.model import Model, assemble, build_networks
 from flashworld.placement import CPU_PLAN, WHOLE, Plan, Residence, find_card
 from flashworld.placement.residence import home
@@ -80,8 +80,7 @@ def load(
 
 def _suit_cuda(model: Model, measure: bool) -> None:
     """Lay out and choose what is fastest on this GPU; numbers change by rounding only."""
-    put_channels_last(model.networks.vae)
-    put_channels_last(model.networks.recon_decoder)
+    suit_cuda(model.networks)
     if not measure:
         return
     sizes = model.config.transformer
