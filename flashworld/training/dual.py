@@ -23,7 +23,7 @@ from flashworld.training.lift import is_from_autoencoder, weighted
 from flashworld.training.measures import pooled_psnr, psnr, sheet, ssim
 from flashworld.training.mirroring import some_mirrored
 from flashworld.training.pupil import Pupil
-from flashworld.training.rollout import encode_scenes, fed_back, generate_batch, scenes_of, sigmas_of
+from flashworld.training.rollout import fed_back, generate_batch, inputs_of_step, sigmas_of
 from flashworld.training.scenes import (
     Known,
     SceneBatch,
@@ -65,7 +65,8 @@ class DualStage:
     feedback_share: float = 0.6
     """Of the 3D steps beyond the first noise level: the model's own previous step is fed back."""
     rendered_share: float = 0.33
-    """Of the feedback: the previous step's pictures are rendered and encoded, as the loop does, not its latents."""
+    """Of the feedback: a step begins where generation would, after its own steps before, rendered and encoded. Else the
+    previous step began with the truth, whose latents say of other views what generation cannot know."""
     image_drop: float = 0.35
     text_drop: float = 0.15
     render_from: float = 0.5
@@ -182,13 +183,12 @@ def _at_a_step(
     if step == 0 or not feeds:
         noisy = noised(given.clean, noises[0], level)
         return noisy, level, nothing_fed_back(pupil.transformer, noisy)
+    if renders and may_render:
+        return inputs_of_step(pupil, given, seen, step, generator)
     with torch.no_grad():
         before = torch.full_like(level, sigmas[step - 1])
         previous = predict(pupil.transformer, given, noised(given.clean, noises[1], before), before)
-        latents = previous.latents
-        if renders and may_render:
-            latents = encode_scenes(pupil, scenes_of(pupil, previous, given, seen), seen, generator)
-    return noised(latents, noises[0], level), level, fed_back(previous, latents)
+    return noised(previous.latents, noises[0], level), level, fed_back(previous, previous.latents)
 
 
 def _supervised(batch: SceneBatch, num_views: int, generator: torch.Generator) -> SceneBatch:

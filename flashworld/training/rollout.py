@@ -20,6 +20,7 @@ from flashworld.training.scenes import (
     as_generated,
     gaussians_of,
     known,
+    nothing_fed_back,
     predict,
     render_batch,
 )
@@ -33,9 +34,10 @@ def sigmas_of(pupil: Pupil) -> tuple[float, ...]:
 @torch.no_grad()
 def inputs_of_step(
     pupil: Pupil, given: Known, seen: SceneBatch, step: int, generator: torch.Generator
-) -> tuple[Float[Tensor, "b z t h w"], Float[Tensor, " b"], Tensor | None]:
+) -> tuple[Float[Tensor, "b z t h w"], Float[Tensor, " b"], Float[Tensor, "b c t h w"]]:
     """Noisy latents, their level and the feedback with which a step of generation begins, after all those before it."""
-    clean, feedback = torch.zeros_like(given.clean), None
+    clean = torch.zeros_like(given.clean)
+    feedback = nothing_fed_back(pupil.transformer, clean)
     if step > 0:
         found = predict(pupil.transformer, given, *inputs_of_step(pupil, given, seen, step - 1, generator))
         clean = encode_scenes(pupil, scenes_of(pupil, found, given, seen), seen, generator)
