@@ -74,3 +74,4 @@ def test_measured_plans_stayed_within_what_they_were_allowed_and_near_their_pred
         assert row["fell_back_from"] is None
         assert row["allowed_gib"] is None or row["peak_gib"] < row["allowed_gib"]
         assert 0.8 * row["predicted_gib"] < row["peak_gib"] < row["predicted_gib"]
+        assert 0.6 * row["predicted_seconds"] < row["seconds"] < 1.2 * row["predicted_seconds"]

@@ -101,6 +101,27 @@ def test_a_passed_deadline_stops_before_the_first_step_and_leaves_a_checkpoint(t
     assert (tmp_path / "checkpoint.safetensors").exists()
 
 
+def test_resumed_moments_lie_in_memory_as_their_parameters_do(tmp_path: Path):
+    """Fused optimisers go through both in step and do not look."""
+
+    def fresh() -> TrainingState:
+        torch.manual_seed(0)
+        module = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+        return TrainingState.fresh(replace(line_task(), module=module), PLAN)
+
+    state, resumed = fresh(), fresh()
+    for parameter in state.trained.values():
+        parameter.grad = torch.randn_like(parameter)
+    state.optimiser.step()
+    write_checkpoint(tmp_path / "c.safetensors", state)
+    read_checkpoint(tmp_path / "c.safetensors", resumed)
+    for name, parameter in resumed.trained.items():
+        moments = resumed.optimiser.state[parameter]
+        for key in ("exp_avg", "exp_avg_sq"):
+            assert moments[key].stride() == parameter.stride()
+            assert torch.equal(moments[key], state.optimiser.state[state.trained[name]][key])
+
+
 def test_a_checkpoint_of_other_networks_is_refused(tmp_path: Path):
     write_checkpoint(tmp_path / "c.safetensors", TrainingState.fresh(line_task(), PLAN))
     other = TrainingState.fresh(replace(line_task(), module=nn.Linear(4, 1)), PLAN)

@@ -34,6 +34,11 @@ with company.together(torch.device("cpu")):
     assert torch.equal(both.grad, torch.full((2, 3), 3.0)), both.grad
     assert torch.equal(one.grad, torch.full((2, 3), 5.0)), one.grad
     assert none.grad is None
+    turned = nn.Parameter(torch.zeros(2, 3, 4, 5).contiguous(memory_format=torch.channels_last))
+    (turned * torch.arange(120.0).view(2, 3, 4, 5)).sum().backward()
+    company.add_gradients([turned])
+    assert torch.equal(turned.grad, 2 * torch.arange(120.0).view(2, 3, 4, 5))
+    assert turned.grad.stride() == turned.stride()
     assert company.first_says(rank == 0) and not company.first_says(rank == 1)
     assert company.is_first() == (rank == 0)
     company.wait()

@@ -64,12 +64,13 @@ for number in range(2):
     worlds = [recipe.sight(training_seed(2 * number + each)) for each in range(2)]
     batch = SceneBatch.of(worlds, torch.device("cpu"))
     ways = [
-        lambda g, fast: lift.lift_losses(pupil, any_view_first(batch, g), g, recipe.lift, fast),
-        lambda g, fast: dual.multiview_losses(pupil, batch.views(3), g, stage, fast),
-        lambda g, fast: dual.scene_losses(pupil, batch, 3, g, stage, 1.0, fast),
+        lambda g, compiled: lift.lift_losses(pupil, any_view_first(batch, g), g, recipe.lift, compiled),
+        lambda g, compiled: dual.multiview_losses(pupil, batch.views(3), g, stage, compiled),
+        lambda g, compiled: dual.scene_losses(pupil, batch, 3, g, stage, 1.0, compiled),
     ]
     for way in ways:
-        plain, fast = (gradients(way(torch.Generator().manual_seed(5 + number), fast)) for fast in (False, True))
+        seed = 5 + number
+        plain, fast = (gradients(way(torch.Generator().manual_seed(seed), compiled)) for compiled in (False, True))
         assert len(plain) == len(fast) > 50
         for one, other in zip(plain, fast):
             torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-3)

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from flashworld.training import distil
+from flashworld.training import distil, run
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import write_result
 from flashworld.training.data import SeenWorld, background
@@ -25,6 +25,7 @@ from flashworld.training.recipes import tiny_smoke
 from flashworld.training.run import Place, write_model
 from flashworld.training.scenes import SceneBatch, known
 from flashworld.training.trainer import LogEntry, Plan, Task, TrainingState, train
+from flashworld.training.worlds import training_seed
 from flashworld.weights import load
 
 RECIPE = tiny_smoke()
@@ -335,3 +336,29 @@ def test_the_model_is_what_scores_best_not_what_was_trained_last(tmp_path: Path,
     written = load(tmp_path / "model")
     assert written.trained
     assert heard[0].values["novel_psnr"] > 9
+
+
+def test_compiled_critics_are_no_pupils(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A copy of a compiled block would still be the block that was copied."""
+    tried: list[Task] = []
+
+    def trained(task: Task, plan: Plan, *_args: object, **_kwargs: object) -> TrainingState:
+        tried.append(task)
+        return TrainingState.fresh(task, plan)
+
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    monkeypatch.setattr(run, "train", trained)
+    z = RECIPE.model.autoencoder.z_dim
+    write_result(tmp_path / "autoencoder", {}, {"latents_mean": [0.0] * z, "latents_std": [1.0] * z})
+    for stage in ("lift", "dual"):
+        write_result(tmp_path / stage, {}, {})
+    recipe = replace(RECIPE, distil=replace(RECIPE.distil, held_out=1, window=2))
+    with background(0) as executor:
+        place = Place(tmp_path, torch.device("cpu"), executor, math.inf, lambda _: None, compiled=True)
+        run.run_distil(recipe, place, resume=False)
+        worlds = [RECIPE.sight(training_seed(number)) for number in range(2)]
+    (task,) = tried
+    losses = task.losses(worlds, torch.Generator().manual_seed(0), 0.0)
+    losses["loss"].backward()
+    learning = {name.partition(".")[0] for name, p in task.module.named_parameters() if p.grad is not None}
+    assert learning == {"fake"}

@@ -49,7 +49,7 @@ def model_options() -> Decorator:
         click.option("--plan", metavar="auto|NAME", default="auto", show_default=True,
                      help="How a GPU's memory is shared; 'flashworld doctor' lists the plans and what each needs."),
         click.option("--compile", "compiled", is_flag=True,
-                     help="Compile the networks first: for folders of requests on a GPU, not for one scene."),
+                     help="Compile the networks first: for folders of requests on a GPU before capability 8.9."),
         click.option("--offload-t5", "--offload_t5", is_flag=True,
                      help="Keep the text encoder off the GPU: less memory, a little slower."),
         click.option("--offload-vae", "--offload_vae", is_flag=True,

@@ -11,6 +11,7 @@ import triton.language as tl
 from torch import Tensor
 
 from flashworld.models.fp8_kernel import Quantised, empty_quantised, row_launch, store_quantised
+from flashworld.models.kernels import on_its_device
 
 
 @triton.jit
@@ -103,6 +104,7 @@ def add(states: Tensor, update: Tensor, gate: Tensor) -> Tensor:
     return _add_norm(states, update, gate, None, None, 0.0)[0]
 
 
+@on_its_device
 def _add_norm(
     states: Tensor,
     update: Tensor | None,
@@ -136,6 +138,7 @@ def _scene_stride(values: Tensor | None) -> int:
     return values.stride(0) if values is not None and values.ndim == 2 else 0
 
 
+@on_its_device
 def rms_norm(
     states: Tensor, weight: Tensor, eps: float, heads: int, rotary: tuple[Tensor, Tensor] | None = None
 ) -> Tensor:
@@ -161,6 +164,7 @@ def rms_norm(
     return normed
 
 
+@on_its_device
 def gelu(rows: Tensor) -> Quantised:
     """`gelu(rows, approximate="tanh")` of rows [n, c], quantised by row."""
     rows = rows if rows.stride(1) == 1 else rows.contiguous()

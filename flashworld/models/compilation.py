@@ -1,7 +1,8 @@
 """Networks compiled by region: block by block, since blocks are alike and what is between them stays plain.
 
-Compiling takes some twenty seconds the first time on a machine, and again for another number of views, so it pays for
-servers and folders, not for a single scene. It is not for ZeroGPU, where processes live for one call.
+Compiling takes half a minute the first time on a machine, and again for another number of views. It pays in training,
+and for scenes where the kernels of `flashworld.models.fused` cannot run, which it leaves out and which are faster. It
+is not for ZeroGPU, where processes live for one call.
 """
 
 import functools
@@ -17,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 @functools.cache
-def compiled(function: F) -> F:
+def compile_whole(function: F) -> F:
     """A function of tensors compiled as one piece, for each of the shapes that it meets."""
     return torch.compile(function, dynamic=False, fullgraph=True)
 

@@ -7,6 +7,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from flashworld.models.kernels import on_its_device
+
 COLUMNS_AT_ONCE = 2048
 
 Quantised = tuple[Tensor, Tensor]
@@ -42,6 +44,7 @@ def _quantise_row(
     tl.store(inverse_scales + row, 1.0 / scale)
 
 
+@on_its_device
 def quantise_rows(rows: Tensor) -> Quantised:
     """Rows [n, c] whose columns lie side by side: their E4M3 numbers [n, c] and inverse scales [n, 1]."""
     rows = rows if rows.stride(-1) == 1 else rows.contiguous()

@@ -10,6 +10,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from flashworld.models.kernels import on_its_device
+
 VALUES_AT_ONCE = 2048
 
 
@@ -70,6 +72,7 @@ def _interleave(
     tl.store(fine + pixels[:, None] * num_channels + channels[None, :], values.to(fine.dtype.element_ty), mask=inside)
 
 
+@on_its_device
 def interleave(parts: Tensor, bias: Tensor, coarse: Tensor, frames: int, repeats: int) -> Tensor:
     """The end of an upsampling block: fine pixels put together from their parts, with bias and shortcut.
 
@@ -94,6 +97,7 @@ def interleave(parts: Tensor, bias: Tensor, coarse: Tensor, frames: int, repeats
     return fine
 
 
+@on_its_device
 def norm_silu(pixels: Tensor, gamma: Tensor, eps: float, bias: Tensor | None = None) -> Tensor:
     """`silu(rms_norm(pixels + bias) * gamma)`.
 
@@ -109,6 +113,7 @@ def norm_silu(pixels: Tensor, gamma: Tensor, eps: float, bias: Tensor | None = N
     return result
 
 
+@on_its_device
 def add_biased(pixels: Tensor, bias: Tensor, others: Tensor) -> Tensor:
     """`pixels + bias + others`: [n, c] and contiguous, the bias [c]."""
     result = torch.empty_like(pixels)

@@ -53,8 +53,13 @@ def read_checkpoint(path: Path, state: "TrainingState") -> None:
         keys = [key for key in ("step", "exp_avg", "exp_avg_sq") if f"{key}/{name}" in tensors]
         # AdamW counts its steps on the host, unless its kernels are fused.
         on_host = () if state.optimiser.defaults["fused"] else ("step",)
+        moments = {key: tensors[f"{key}/{name}"] for key in keys}
         state.optimiser.state[parameter] = {
-            key: tensors[f"{key}/{name}"].to("cpu" if key in on_host else parameter.device) for key in keys
+            # Moments lie in memory as their parameter does, or fused kernels take one number for another.
+            key: torch.empty_like(parameter).copy_(value)
+            if value.shape == parameter.shape
+            else value.to("cpu" if key in on_host else parameter.device)
+            for key, value in moments.items()
         }
     with safe_open(path, framework="pt") as file:
         state.step = int(file.metadata()["step"])

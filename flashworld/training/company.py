@@ -81,4 +81,4 @@ def add_gradients(parameters: Sequence[nn.Parameter]) -> None:
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(flat)
     for parameter, total in zip(chosen, flat.split([p.numel() for p in chosen]), strict=True):
-        parameter.grad = total.view_as(parameter)
+        parameter.grad = torch.empty_like(parameter).copy_(total.view_as(parameter))  # laid out like the parameter

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from flashworld.cameras import Cameras
 from flashworld.gaussians import Gaussians
-from flashworld.models.compilation import compiled
+from flashworld.models.compilation import compile_whole
 from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal
 from flashworld.training.flow import levels, noised
@@ -84,11 +84,11 @@ def task(
     held_out: list[SeenWorld],
     num_views: int,
     device: torch.device,
-    fast: bool = False,
+    compiled: bool = False,
 ) -> Task[list[SeenWorld]]:
     """The stage's task; `batches(k)` begins with the worlds from which step k draws.
 
-    Cameras beyond `num_views` only supervise. A `fast` task is compiled.
+    Cameras beyond `num_views` only supervise. A `compiled` task waits for torch's compiler first.
     """
     for part in (pupil.transformer, pupil.recon_decoder, pupil.text_encoder):
         part.requires_grad_(True)
@@ -98,8 +98,8 @@ def task(
         chosen = torch.randint(len(window), (stage.plan.part,), generator=generator).tolist()
         batch = some_mirrored(SceneBatch.of([window[i] for i in chosen], device), generator)
         if torch.rand((), generator=generator) < stage.multiview_share:
-            return multiview_losses(pupil, batch.views(num_views), generator, stage, fast)
-        return scene_losses(pupil, batch, num_views, generator, stage, progress, fast)
+            return multiview_losses(pupil, batch.views(num_views), generator, stage, compiled)
+        return scene_losses(pupil, batch, num_views, generator, stage, progress, compiled)
 
     return Task(
         "dual",
@@ -112,13 +112,13 @@ def task(
 
 
 def multiview_losses(
-    pupil: Pupil, batch: SceneBatch, generator: torch.Generator, stage: DualStage, fast: bool = False
+    pupil: Pupil, batch: SceneBatch, generator: torch.Generator, stage: DualStage, compiled: bool = False
 ) -> dict[str, Tensor]:
     """Flow matching: the velocity from clean latents to noise, at uniform levels bent as in generation."""
     given = known(pupil, batch, generator, stage.image_drop, stage.text_drop)
     sigma = levels(given.clean, pupil.config.shift, generator)
     noise = normal(given.clean.shape, generator, given.clean.device)
-    velocity = (compiled(taught_velocities) if fast else taught_velocities)(pupil, given, sigma, noise)
+    velocity = (compile_whole(taught_velocities) if compiled else taught_velocities)(pupil, given, sigma, noise)
     return {"loss": velocity, "velocity": velocity}
 
 
@@ -137,7 +137,7 @@ def scene_losses(
     generator: torch.Generator,
     stage: DualStage,
     progress: float,
-    fast: bool = False,
+    compiled: bool = False,
 ) -> dict[str, Tensor]:
     """Losses of scenes at one step of generation, which all scenes of a batch share."""
     seen = batch.views(num_views)
@@ -145,7 +145,7 @@ def scene_losses(
     renders = progress >= stage.render_from
     # In one layout, wherever it comes from: for another it would be compiled again.
     state = [part.contiguous() for part in _at_a_step(pupil, given, seen, generator, stage, renders)]
-    scenes, losses = (compiled(taught_scenes) if fast else taught_scenes)(pupil, given, seen, *state)
+    scenes, losses = (compile_whole(taught_scenes) if compiled else taught_scenes)(pupil, given, seen, *state)
     if renders:
         few = slice(stage.rendered)
         made = as_generated(pupil, scenes[few], seen.scenes(few), given.shown[few])
@@ -177,14 +177,14 @@ def _at_a_step(
     """Noisy latents, their level and feedback, as some step of generation would meet them."""
     sigmas = sigmas_of(pupil)
     step = int(torch.randint(len(sigmas), (), generator=generator))
-    noises = [normal(given.clean.shape, generator, given.clean.device) for _ in range(2)]
     feeds, renders = torch.rand(2, generator=generator) < torch.tensor([stage.feedback_share, stage.rendered_share])
+    if step > 0 and feeds and renders and may_render:
+        return inputs_of_step(pupil, given, seen, step, generator)
+    noises = [normal(given.clean.shape, generator, given.clean.device) for _ in range(2)]
     level = given.clean.new_full((len(given.clean),), sigmas[step])
     if step == 0 or not feeds:
         noisy = noised(given.clean, noises[0], level)
         return noisy, level, nothing_fed_back(pupil.transformer, noisy)
-    if renders and may_render:
-        return inputs_of_step(pupil, given, seen, step, generator)
     with torch.no_grad():
         before = torch.full_like(level, sigmas[step - 1])
         previous = predict(pupil.transformer, given, noised(given.clean, noises[1], before), before)

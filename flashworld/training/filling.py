@@ -14,6 +14,8 @@ from flashworld.models.text import NUM_TOKENS
 
 ROUND = 128
 """Lengths are multiples of this many tokens, so that networks are compiled for a few of them only."""
+LONGEST = 2 * ROUND - 1
+"""Captions are cut after so many tokens in training, so that there are two lengths. Hardly any is longer."""
 
 
 def without_filling(text: Float[Tensor, "b l d"], longest: int) -> Float[Tensor, "b m d"]:

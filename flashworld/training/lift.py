@@ -1,4 +1,4 @@
-"""Stage `lift`: the distance of everything that the conditioned view shows, before any other view is asked for.
+"""Stage `lift`: the distance of everything that a single view shows, before any other view is asked for.
 
 Geometry comes first: with distances still weak, a loss on novel views is served best by blur.
 """
@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from flashworld.denoising import Schedule
-from flashworld.models.compilation import compiled
+from flashworld.models.compilation import compile_whole
 from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal, there
 from flashworld.training.first_views import USUAL_DISTANCE, any_view_first
@@ -56,9 +56,12 @@ def task(
     batches: Callable[[int], Iterator[list[SeenWorld]]],
     held_out: list[SeenWorld],
     device: torch.device,
-    fast: bool = False,
+    compiled: bool = False,
 ) -> Task[list[SeenWorld]]:
-    """The stage's task; `batches(k)` begins with the worlds from which step k draws. A `fast` one is compiled."""
+    """The stage's task; `batches(k)` begins with the worlds from which step k draws.
+
+    A `compiled` one waits for torch's compiler first.
+    """
     for part in (pupil.transformer, pupil.recon_decoder, pupil.text_encoder):
         part.requires_grad_(True)
     truth = SceneBatch.of(held_out, device).views(1)
@@ -66,7 +69,7 @@ def task(
     def losses(window: list[SeenWorld], generator: torch.Generator, _progress: float) -> dict[str, Tensor]:
         chosen = torch.randint(len(window), (stage.plan.part,), generator=generator).tolist()
         batch = any_view_first(SceneBatch.of([window[i] for i in chosen], device), generator)
-        return lift_losses(pupil, batch, generator, stage, fast)
+        return lift_losses(pupil, batch, generator, stage, compiled)
 
     def score() -> tuple[dict[str, float], Image.Image]:
         return _score(pupil, truth)
@@ -87,10 +90,10 @@ def is_from_autoencoder(name: str) -> bool:
 
 
 def lift_losses(
-    pupil: Pupil, batch: SceneBatch, generator: torch.Generator, stage: LiftStage, fast: bool = False
+    pupil: Pupil, batch: SceneBatch, generator: torch.Generator, stage: LiftStage, compiled: bool = False
 ) -> dict[str, Tensor]:
-    """Losses of single conditioned views, each at one of the noise levels of generation."""
-    teach = compiled(taught) if fast else taught
+    """Losses of single views, most of them shown, each at one of the noise levels of generation."""
+    teach = compile_whole(taught) if compiled else taught
     given = known(pupil, batch, generator, stage.image_drop, stage.text_drop)
     levels = torch.tensor(Schedule.flow(pupil.config.denoising_steps, pupil.config.shift).sigmas)
     sigma = levels[torch.randint(len(levels), (len(given.clean),), generator=generator)]

@@ -4,7 +4,6 @@ The same computation as `flashworld.denoising.loop`; gradients go where the call
 """
 
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
@@ -12,12 +11,13 @@ from flashworld.denoising import Schedule
 from flashworld.gaussians import Gaussians
 from flashworld.training.draws import normal
 from flashworld.training.flow import noised
-from flashworld.training.pupil import Pupil, computing_short
+from flashworld.training.pupil import Pupil
 from flashworld.training.scenes import (
     Known,
     Prediction,
     SceneBatch,
     as_generated,
+    encode,
     gaussians_of,
     known,
     nothing_fed_back,
@@ -55,11 +55,7 @@ def encode_scenes(
     pupil: Pupil, scenes: Gaussians, seen: SceneBatch, generator: torch.Generator
 ) -> Float[Tensor, "b z t h w"]:
     """Latents, drawn from their posterior, of what scenes look like from the views themselves."""
-    pictures = (render_batch(scenes, seen.cameras, *seen.rgb.shape[-2:]) * 2 - 1).clamp(-1, 1)
-    with computing_short(pictures.device):
-        posterior = pupil.vae(rearrange(pictures, "b t c H W -> (b t) c H W"))
-    noise = normal(posterior.mean.shape, generator, pictures.device)
-    return rearrange(posterior.sample(noise), "(b t) z h w -> b z t h w", b=len(pictures))
+    return encode(pupil, render_batch(scenes, seen.cameras, *seen.rgb.shape[-2:]).clamp(0, 1), generator)
 
 
 @torch.no_grad()

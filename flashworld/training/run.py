@@ -62,7 +62,7 @@ class Place:
     stored: Sequence[SeenWorld] = ()
     """Worlds that were cast before; without any, they are cast on the way."""
     compiled: bool = False
-    """Whether torch compiles the networks' blocks first."""
+    """Whether torch compiles first what each step does again."""
 
 
 def run(
@@ -96,7 +96,7 @@ def run(
         only: A single stage to train.
         data: A folder of real scenes to learn from instead.
         model: A model to begin with. The stages before `only`, or the autoencoder alone, are taken to have made it.
-        compiled: Compile the networks first.
+        compiled: Compile first what each step does again: the losses of lift and dual, the networks' blocks elsewhere.
     """
     deadline = float("inf") if minutes is None else monotonic() + 60 * minutes
     recipe = divided(recipe, company.size())
@@ -178,11 +178,9 @@ def run_autoencoder(recipe: Recipe, place: Place, resume: bool) -> bool:
     stage = recipe.autoencoder
 
     def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
-        pupil = Pupil(recipe.model, recipe.seed).to(place.device)
-        if place.compiled:
-            compile_regions(pupil.networks)
+        pupil = settled(Pupil(recipe.model, recipe.seed), place)
         seen = held_out(recipe.sight, place, stage.held_out)
-        return pupil, autoencoder.task(
+        task = autoencoder.task(
             pupil,
             stage,
             batches(recipe.sight, place, 0, stage),
@@ -190,6 +188,9 @@ def run_autoencoder(recipe: Recipe, place: Place, resume: bool) -> bool:
             seen,
             place.device,
         )
+        if place.compiled:
+            compile_regions(pupil.networks)
+        return pupil, task
 
     def facts(pupil: Pupil) -> dict[str, Any]:
         stream = worlds(recipe.sight, place, 0)(0)
@@ -200,7 +201,7 @@ def run_autoencoder(recipe: Recipe, place: Place, resume: bool) -> bool:
 
 
 def run_lift(recipe: Recipe, place: Place, resume: bool) -> bool:
-    """Stage `lift`: distances of the conditioned view."""
+    """Stage `lift`: distances of single views."""
     stage = recipe.lift
     sight = replace(recipe.sight, num_extra=0)
 
@@ -208,7 +209,7 @@ def run_lift(recipe: Recipe, place: Place, resume: bool) -> bool:
         pupil = pupil_with_pictures(recipe, place.output)
         if not has_begun(place.output):
             begin_scenes(pupil)
-        pupil.to(place.device)
+        settled(pupil, place)
         seen = held_out(sight, place, stage.held_out)
         return pupil, lift.task(pupil, stage, batches(sight, place, 1, stage), seen, place.device, place.compiled)
 
@@ -220,7 +221,7 @@ def run_dual(recipe: Recipe, place: Place, resume: bool) -> bool:
     stage = recipe.dual
 
     def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
-        pupil = pupil_after(recipe, place.output, "lift").to(place.device)
+        pupil = settled(pupil_after(recipe, place.output, "lift"), place)
         seen = held_out(recipe.sight, place, stage.held_out)
         stream = batches(recipe.sight, place, 2, stage)
         num_views = recipe.sight.num_views
@@ -234,15 +235,23 @@ def run_distil(recipe: Recipe, place: Place, resume: bool) -> bool:
     stage = recipe.distil
 
     def begin() -> tuple[Pupil, Task[list[SeenWorld]]]:
-        pupil = pupil_after(recipe, place.output, "dual").to(place.device)
-        if place.compiled:
-            compile_regions(pupil.networks)
+        pupil = settled(pupil_after(recipe, place.output, "dual"), place)
         seen = held_out(recipe.sight, place, stage.held_out)
         stream = batches(recipe.sight, place, 3, stage)
         critics = distil.Critics.of(pupil)
+        if place.compiled:  # after the critics' copies, in which compiled blocks would still compute with the pupil's
+            compile_regions(pupil.networks)
         return pupil, distil.task(pupil, critics, stage, stream, seen, recipe.sight.num_views, place.device)
 
     return _run_stage(place.output / "distil", stage.plan, begin, lambda _pupil: {}, place, resume)
+
+
+def settled(pupil: Pupil, place: Place) -> Pupil:
+    """The pupil on its device, and as that likes it."""
+    pupil.to(place.device)
+    if place.device.type == "cuda":
+        suit_cuda(pupil.networks)
+    return pupil
 
 
 def write_model(recipe: Recipe, place: Place, last: str) -> None:
@@ -271,9 +280,6 @@ def _run_stage(
     if resume and company.first_says(is_finished(folder)):
         return True
     pupil, task = begin()
-    if place.device.type == "cuda":
-        torch.backends.cudnn.benchmark = True  # shapes stay the same
-        suit_cuda(pupil.networks)
     state = train(task, plan, folder, resume=resume, deadline=place.deadline, listen=place.listen)
     own = dict(pupil.named_parameters())  # a stage may also train what no model keeps
     average = {name: value for name, value in state.average.items() if name in own}

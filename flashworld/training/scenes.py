@@ -21,12 +21,12 @@ from flashworld.models.text import NUM_TOKENS, PREFIX, Umt5TextEncoder, byte_tok
 from flashworld.rendering import render
 from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal, there
-from flashworld.training.filling import without_filling
+from flashworld.training.filling import LONGEST, without_filling
 from flashworld.training.flow import Velocity, spread
 from flashworld.training.pupil import Pupil, computing_short
 
 PIXELS_AT_ONCE = 2**23
-"""Pictures of a batch are coded in chunks of about this many pixels: more than in generation, where memory is short."""
+"""A batch is encoded in chunks of about this many pixels: more than in generation, where memory is short."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,8 @@ def known(
     """Encode a batch. Some scenes lose their picture, some their caption."""
     num, views = batch.rgb.shape[:2]
     device = batch.rgb.device
-    pictures = rearrange(batch.rgb, "b v c H W -> (b v) c H W") * 2 - 1
-    with torch.no_grad(), computing_short(device):
-        posterior = pupil.vae(pictures, views_at_once=max(1, PIXELS_AT_ONCE // pictures[0, 0].numel()))
-    noise = normal(posterior.mean.shape, generator, device)
-    clean = rearrange(posterior.sample(noise), "(b v) z h w -> b z v h w", b=num)
+    with torch.no_grad():
+        clean = encode(pupil, batch.rgb, generator)
     kept = torch.rand(num, 1, 1, 1, generator=generator) >= image_drop
     shown = torch.zeros(num, 1, views, 1, 1, device=device)
     shown[:, :, 0] = there(kept.float(), device)
@@ -91,6 +88,17 @@ def known(
     h, w = clean.shape[-2:]
     rays = rearrange(ray_map(batch.cameras, h, w), "b t h w c -> b c t h w")
     return Known(embed_captions(pupil, captions, device), rays, clean * shown, clean, kept.flatten().tolist())
+
+
+def encode(
+    pupil: Pupil, pictures: Float[Tensor, "b v 3 H W"], generator: torch.Generator
+) -> Float[Tensor, "b z v h w"]:
+    """Latents of pictures of 0 to 1, drawn from their posterior."""
+    rows = rearrange(pictures, "b v c H W -> (b v) c H W") * 2 - 1
+    with computing_short(rows.device):
+        posterior = pupil.vae(rows, views_at_once=max(1, PIXELS_AT_ONCE // rows[0, 0].numel()))
+    noise = normal(posterior.mean.shape, generator, rows.device)
+    return rearrange(posterior.sample(noise), "(b v) z h w -> b z v h w", b=len(pictures))
 
 
 def embed_captions(pupil: Pupil, captions: list[str], device: torch.device) -> Float[Tensor, "b l d"]:
@@ -104,7 +112,7 @@ def embed_captions(pupil: Pupil, captions: list[str], device: torch.device) -> F
 @lru_cache(maxsize=2**16)
 def _tokens(caption: str) -> tuple[Tensor, Tensor]:
     """Tokens of a caption, filled with zeros, and their mask; worlds come again and again."""
-    own = byte_tokenizer()(PREFIX + caption, max_length=NUM_TOKENS, truncation=True)["input_ids"]
+    own = byte_tokenizer()(PREFIX + caption, max_length=LONGEST, truncation=True)["input_ids"]
     filling = NUM_TOKENS - len(own)
     return torch.tensor(own + filling * [0]), torch.tensor(len(own) * [1] + filling * [0])
 

@@ -53,7 +53,7 @@ def load(
         dtype: Format in which the networks compute; by default what suits the device.
         plan: How the device's memory is shared. By default the one that `flashworld.planner` chooses for the published
             layout on CUDA, and everything resident in full precision elsewhere.
-        compiled: Let torch compile the networks' blocks: faster scenes, a slower first one.
+        compiled: Let torch compile the networks' blocks, for GPUs on which our kernels do not run (docs/speed.md).
         gpu_later: `device` is promised and not here yet, as on ZeroGPU: nothing is tried out on it.
         report: Hears of every loaded tensor, as stage `load`.
 

@@ -44,7 +44,12 @@ if TYPE_CHECKING:
     "--minutes", type=click.FloatRange(min=0), help="Stop after this long; --resume goes on. [default: never]"
 )
 @click.option("--device", metavar="cpu|cuda|cuda:N", help="Where it trains. [default: CUDA if there is any]")
-@click.option("--compile", "compiled", is_flag=True, help="Compile the networks first: for long stages on a GPU.")
+@click.option(
+    "--compile",
+    "compiled",
+    is_flag=True,
+    help="Compile what each step does again: for stages of many minutes on a GPU.",
+)
 @click.option(
     "--processes",
     type=click.IntRange(0),
@@ -70,6 +75,8 @@ def command(
 
     Every stage writes its checkpoint, log.jsonl and contact sheets to a folder of its own in OUTPUT.
     """
+    import torch
+
     from flashworld.runtime import choose_device
     from flashworld.training import company
     from flashworld.training.data import background
@@ -97,6 +104,7 @@ def command(
             cast_store(output / "worlds", settings.sight, cast, executor, caster)
         click.echo(f"The worlds are in {output / 'worlds'}.")
         return
+    torch.backends.cudnn.benchmark = True  # nearly all steps have the same shapes
     with company.together(choose_device(device)) as place:
         done = run(
             settings if stage is None or steps is None else with_steps(settings, stage, steps),
