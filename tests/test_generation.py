@@ -204,7 +204,7 @@ def test_the_picture_is_seen_at_its_frame_and_nowhere_else(model, orbit, index):
     truth = torch.from_numpy(np.array(picture)).movedim(-1, 0) / 255
     likeness = [psnr(view, truth) for view in scene.render().colour]
     assert likeness[index] > 22
-    assert max(likeness[:index] + likeness[index + 1 :]) < likeness[index] - 5
+    assert max(likeness[:index] + likeness[index + 1 :]) < likeness[index] - 3
 
 
 def test_a_model_works_at_its_native_size_in_the_same_aspect():
