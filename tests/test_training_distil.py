@@ -19,6 +19,7 @@ from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import write_result
 from flashworld.training.data import SeenWorld, background
 from flashworld.training.distil import Critics, fake_losses, generated, student_losses
+from flashworld.training.draws import normal
 from flashworld.training.flow import Velocity, guided, levels, matching_gradient, matching_loss, noised, velocity_loss
 from flashworld.training.pupil import Pupil
 from flashworld.training.recipes import tiny_smoke
@@ -136,7 +137,8 @@ def toy_task() -> Task[int]:
             return {"loss": matching_loss(samples, normal_velocity(*REAL), fake, sigma, generator)}
         samples = toy.of(generator, TOY.batch).detach()
         fake = normal_velocity(toy.fake[0], toy.fake[1].exp())
-        return {"loss": velocity_loss(fake, samples, levels(samples, 3.0, generator), generator)}
+        sigma = levels(samples, 3.0, generator)
+        return {"loss": velocity_loss(fake, samples, sigma, normal(samples.shape, generator, samples.device))}
 
     def batches(step: int) -> Iterator[int]:
         while True:

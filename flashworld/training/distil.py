@@ -29,6 +29,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from flashworld.training.data import SeenWorld
+from flashworld.training.draws import normal
 from flashworld.training.dual import score
 from flashworld.training.flow import guided, levels, matching_loss, velocity_loss
 from flashworld.training.lift import is_from_autoencoder
@@ -147,7 +148,8 @@ def fake_losses(
     with torch.no_grad():
         _, samples = generated(pupil, given, seen, generator)
     sigma = levels(samples, pupil.config.shift, generator)
-    velocity = velocity_loss(velocity_of(critics.fake, given), samples, sigma, generator)
+    noise = normal(samples.shape, generator, samples.device)
+    velocity = velocity_loss(velocity_of(critics.fake, given), samples, sigma, noise)
     return {"loss": velocity, "fake_velocity": velocity}
 
 

@@ -18,7 +18,7 @@ from flashworld.gaussians import Gaussians
 from flashworld.models.compilation import compile_whole
 from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal
-from flashworld.training.flow import levels, noised
+from flashworld.training.flow import levels, noised, velocity_loss
 from flashworld.training.lift import is_from_autoencoder, weighted
 from flashworld.training.measures import pooled_psnr, psnr, sheet, ssim
 from flashworld.training.mirroring import some_mirrored
@@ -33,6 +33,7 @@ from flashworld.training.scenes import (
     nothing_fed_back,
     predict,
     render_batch,
+    velocity_of,
 )
 from flashworld.training.targets import colour_loss, distance_loss, distances, opacity_loss, size_loss
 from flashworld.training.trainer import Plan, Task
@@ -126,8 +127,7 @@ def taught_velocities(
     pupil: Pupil, given: Known, sigma: Float[Tensor, " b"], noise: Float[Tensor, "b z t h w"]
 ) -> Float[Tensor, ""]:
     """The loss of multi-view mode at given levels and noise. Nothing is drawn here, so it can be compiled."""
-    found = predict(pupil.transformer, given, noised(given.clean, noise, sigma), sigma)
-    return (found.velocity - (noise - given.clean)).square().mean()
+    return velocity_loss(velocity_of(pupil.transformer, given), given.clean, sigma, noise)
 
 
 def scene_losses(

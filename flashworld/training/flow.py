@@ -38,10 +38,12 @@ def levels(like: Float[Tensor, "b *shape"], shift: float, generator: torch.Gener
 
 
 def velocity_loss(
-    velocity: Velocity, clean: Float[Tensor, "b z t h w"], sigma: Float[Tensor, " b"], generator: torch.Generator
+    velocity: Velocity,
+    clean: Float[Tensor, "b z t h w"],
+    sigma: Float[Tensor, " b"],
+    noise: Float[Tensor, "b z t h w"],
 ) -> Float[Tensor, ""]:
     """Flow matching: the mean squared error of velocities (Lipman et al., arXiv 2210.02747)."""
-    noise = normal(clean.shape, generator, clean.device)
     return (velocity(noised(clean, noise, sigma), sigma) - (noise - clean)).square().mean()
 
 
