@@ -1,4 +1,4 @@
-"""Networks compiled by region: block by block, since blocks are alike and what is between them stays plain.
+"""Networks compiled by region, block by block, since blocks are alike; functions of training compiled as one piece.
 
 Compiling takes half a minute the first time on a machine, and again for another number of views. It pays in training,
 and for scenes where the kernels of `flashworld.models.fused` cannot run, which it leaves out and which are faster. It
@@ -7,19 +7,24 @@ is not for ZeroGPU, where processes live for one call.
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import nn
 
 from flashworld.models.model import Networks
 
-F = TypeVar("F", bound=Callable[..., object])
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def compile_whole(function: Callable[P, R]) -> Callable[P, R]:
+    """A function of tensors compiled as one piece, once for each of the shapes that it meets."""
+    return _compiled(function)
 
 
 @functools.cache
-def compile_whole(function: F) -> F:
-    """A function of tensors compiled as one piece, for each of the shapes that it meets."""
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return torch.compile(function, dynamic=False, fullgraph=True)
 
 
