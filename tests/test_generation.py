@@ -195,16 +195,17 @@ def test_scenes_of_a_batch_do_not_change_each_other(model, orbit):
 
 
 @pytest.mark.parametrize("index", [0, FRAMES - 1])
-def test_the_picture_is_seen_at_its_frame_and_nowhere_else(model, orbit, index):
+def test_the_picture_is_seen_at_its_frame_and_nowhere_else(model, index):
+    path = make_path("orbit-left", 30, FRAMES, 70, HEIGHT, WIDTH)
     picture = Image.open(PICTURES / "living-room.jpg").resize((WIDTH, HEIGHT))
     data = io.BytesIO()
     picture.save(data, format="PNG")
-    scene = generate(request_along(orbit, image_prompt=data.getvalue(), image_index=index), model)
+    scene = generate(request_along(path, image_prompt=data.getvalue(), image_index=index), model)
     assert len(scene.gaussians) > (FRAMES + 1) * HEIGHT * WIDTH // 2, "it is anchored"
     truth = torch.from_numpy(np.array(picture)).movedim(-1, 0) / 255
     likeness = [psnr(view, truth) for view in scene.render().colour]
     assert likeness[index] > 22
-    assert max(likeness[:index] + likeness[index + 1 :]) < likeness[index] - 3
+    assert max(likeness[:index] + likeness[index + 1 :]) < likeness[index] - 5
 
 
 def test_a_model_works_at_its_native_size_in_the_same_aspect():

@@ -57,7 +57,7 @@ def read_checkpoint(path: Path, state: "TrainingState") -> None:
         state.optimiser.state[parameter] = {
             # Moments lie in memory as their parameter does, or fused kernels take one number for another.
             key: torch.empty_like(parameter).copy_(value)
-            if value.shape == parameter.shape
+            if key != "step"
             else value.to("cpu" if key in on_host else parameter.device)
             for key, value in moments.items()
         }

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from flashworld.models.model import Model
@@ -68,8 +67,8 @@ def load_chosen(settings: Settings) -> tuple[Model, Plan]:
     """The model for all visitors, and the plan of its memory as far as the budget has to know it.
 
     On a machine of one's own the library chooses a plan that suits the GPU unless an option says otherwise. ZeroGPU's
-    is not there yet when the program starts, and is large enough for everything. Rasteriser and kernels are imported
-    here too: what a process has imported, its forks need no GPU seconds for.
+    is not there yet when the program starts, and is large enough for everything. The rasteriser is imported here too:
+    what a process has imported, its forks need no GPU seconds for.
 
     Raises:
         WeightsError: Weights are missing or damaged.
@@ -82,8 +81,5 @@ def load_chosen(settings: Settings) -> tuple[Model, Plan]:
         plan = asked
     model = load(name, ckpt=settings.ckpt, device=device, plan=plan, gpu_later=settings.hosted)
     import_module(f"flashworld.rendering.{'triton' if device.type == 'cuda' else 'numba'}_rasteriser")
-    if device.type == "cuda" and find_spec("triton"):
-        import_module("flashworld.models.block_kernels")
-        import_module("flashworld.models.frame_kernels")
     # Its name stands on the page and in what visitors take away: a folder's way to it is not their business.
     return replace(model, name=Path(name).name), CPU_PLAN if device.type == "cpu" else asked
