@@ -28,8 +28,8 @@ class Gaussians:
         """Number of Gaussians (of one scene, if there is a batch)."""
         return self.opacities.shape[-1]
 
-    def __getitem__(self, index: int | slice | Bool[Tensor, " n"] | Tensor) -> "Gaussians":
-        """Index the leading dimension: one scene of a batch, or a selection of Gaussians of one scene."""
+    def __getitem__(self, index: int | slice | Bool[Tensor, " n"] | Tensor | None) -> "Gaussians":
+        """Index the leading dimension: one scene of a batch, or some Gaussians of one scene; None: a batch of one."""
         return Gaussians(*(getattr(self, field.name)[index] for field in fields(self)))
 
     @property

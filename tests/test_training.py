@@ -17,6 +17,7 @@ from torch import nn
 from flashworld.apps.cli import flashworld
 from flashworld.cameras import Cameras
 from flashworld.errors import WeightsError
+from flashworld.rendering import render_batch
 from flashworld.training import autoencoder, dual, lift, rollout, targets
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_checkpoint, read_result, write_checkpoint, write_result
@@ -27,7 +28,7 @@ from flashworld.training.pictures import pink_noise, varied
 from flashworld.training.pupil import Pupil, load_tensors, with_latent_scale
 from flashworld.training.recipes import RECIPES, tiny_smoke
 from flashworld.training.run import DRAWN, STAGES, pupil_with_pictures, run, training_world
-from flashworld.training.scenes import SceneBatch, gaussians_of, known, predict, render_batch
+from flashworld.training.scenes import SceneBatch, gaussians_of, known, predict
 from flashworld.training.trainer import Listen, LogEntry, Plan, Task, TrainingState, average_in, averaged, train
 from flashworld.training.worlds import held_out_seed
 from flashworld.weights import load
@@ -377,7 +378,7 @@ def test_what_the_first_view_sees_is_seen_first(batch: SceneBatch):
 @pytest.mark.slow
 def test_both_modes_and_the_lift_learn_a_fixed_batch(pupil: Pupil, batch: SceneBatch):
     begin_scenes(pupil)
-    stage = replace(RECIPE.dual, feedback_share=1.0, rendered_share=1.0, image_drop=0.0)
+    stage = replace(RECIPE.dual, image_drop=0.0)
     dual.task(pupil, stage, lambda _: iter(()), [RECIPE.sight(2)], 3, torch.device("cpu"))
     optimiser = torch.optim.AdamW([p for p in pupil.parameters() if p.requires_grad], 1e-3)
     values: dict[str, list[float]] = {"lift": [], "multiview": [], "scene": []}
@@ -405,7 +406,7 @@ def test_generation_in_training_is_the_loops(pupil: Pupil, batch: SceneBatch):
 
     begin_scenes(pupil)
     seen = batch.views(3)
-    trained = rollout.generate_batch(pupil, seen, torch.Generator().manual_seed(3))
+    trained = rollout.generate_batch(pupil, seen, torch.Generator().manual_seed(3), 3)
     generator = torch.Generator().manual_seed(3)
     given = known(pupil, seen, generator)
 
@@ -419,8 +420,8 @@ def test_generation_in_training_is_the_loops(pupil: Pupil, batch: SceneBatch):
         TransformerDenoiser(pupil.transformer, 48), decoder, pupil.vae, one, schedule, [noise],
         feature_channels=RECIPE.model.feature_channels,
     )  # fmt: skip
-    ours = render_batch(trained[:1], seen.cameras[:1], 48, 64)
-    loops = render_batch(last.gaussians, seen.cameras[:1], 48, 64)
+    ours = render_batch(trained[:1], seen.cameras[:1], 48, 64).colour
+    loops = render_batch(last.gaussians, seen.cameras[:1], 48, 64).colour
     torch.testing.assert_close(ours, loops, atol=2e-3, rtol=0)
 
 

@@ -40,7 +40,6 @@ from functools import partial
 import torch
 torch.compile = partial(torch.compile, backend="aot_eager")
 torch._dynamo.config.error_on_recompile = True
-from dataclasses import replace
 from flashworld.training import dual, lift
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.first_views import any_view_first
@@ -52,7 +51,7 @@ from flashworld.training.worlds import training_seed
 recipe = tiny_smoke()
 pupil = Pupil(recipe.model, 0)
 begin_scenes(pupil)
-stage = replace(recipe.dual, feedback_share=0.5)
+stage = recipe.dual
 dual.task(pupil, stage, lambda _: iter(()), [recipe.sight(0)], 3, torch.device("cpu"))
 
 def gradients(losses):

@@ -11,8 +11,9 @@ import pytest
 import torch
 from rendering_scenes import cameras, scene
 
+from flashworld.cameras import Cameras
 from flashworld.gaussians import Gaussians
-from flashworld.rendering import Rendering, available, choose, render, triton_rasteriser
+from flashworld.rendering import Rendering, available, choose, render, render_batch, triton_rasteriser
 from flashworld.rendering.triton_rasteriser import plan, tiles
 from flashworld.testing.parity import compare_folder
 from flashworld.testing.rasterise import render_reference
@@ -184,6 +185,32 @@ def test_scene_that_no_view_sees_is_background_without_gradient() -> None:
 
 def test_no_cameras_make_no_pictures() -> None:
     assert render_triton(scene(0), cameras()[:0]).colour.shape == (0, 3, HEIGHT, WIDTH)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [1 << 30, 20_000])
+def test_scenes_of_a_batch_are_as_they_are_alone(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each from its own cameras, whether all fit into one piece or views are drawn one after another."""
+    monkeypatch.setattr(plan, "bytes_at_once", lambda _: limit)
+    scenes = [scene(seed, degree=1)[76:90] for seed in (2, 3, 4)]
+    paths = [cameras(6)[2 * i : 2 * i + 2] for i in range(3)]
+    batch = Gaussians.from_vectors(torch.stack([each.vectors() for each in scenes]))
+    together = Cameras.from_vectors(torch.stack([path.vectors() for path in paths]))
+    weights = torch.randn(3, 2, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(9))
+
+    def drawn(some_render, gaussians: Gaussians, path: Cameras, weight: torch.Tensor):
+        leaves = [getattr(gaussians, name).clone().requires_grad_() for name in NAMES]
+        views = some_render(Gaussians(*leaves), path, HEIGHT, WIDTH, rasteriser="triton")
+        (weight * views.colour + weight.mean(-3, keepdim=True) * views.depth.unsqueeze(-3)).sum().backward()
+        return views, [leaf.grad for leaf in leaves]
+
+    views, ours = drawn(render_batch, batch, together, weights)
+    assert views.alpha.amax(dim=(1, 2, 3)).min() > 0.8
+    for i in range(3):
+        alone, theirs = drawn(render, scenes[i], paths[i], weights[i])
+        assert_equal(Rendering(views.colour[i], views.alpha[i], views.depth[i]), alone)
+        for name, found, expected in zip(NAMES, ours, theirs, strict=True):
+            assert torch.equal(found[i], expected), name
 
 
 def test_without_interpreter_it_needs_cuda_and_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

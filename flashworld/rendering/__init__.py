@@ -1,5 +1,5 @@
 """Rasterisers behind one function. See `flashworld.rendering.rasterise`."""
 
-from flashworld.rendering.rasterise import FAR, NEAR, Rendering, available, choose, render
+from flashworld.rendering.rasterise import FAR, NEAR, Rendering, available, choose, render, render_batch
 
-__all__ = ["FAR", "NEAR", "Rendering", "available", "choose", "render"]
+__all__ = ["FAR", "NEAR", "Rendering", "available", "choose", "render", "render_batch"]

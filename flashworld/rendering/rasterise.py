@@ -3,7 +3,7 @@
 import functools
 import importlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import ModuleType
 
 import torch
@@ -23,15 +23,15 @@ NEAR, FAR = 0.01, 1000.0
 
 @dataclass(frozen=True)
 class Rendering:
-    """Pictures of a scene from `views` cameras.
+    """Pictures of a scene from `views` cameras, or of a batch of scenes.
 
     `colour` is blended over the background and is not clamped (harmonics can exceed 1); `alpha` is one minus the
     remaining transmittance; `depth` is z-depth blended with the same weights, neither normalised nor filled.
     """
 
-    colour: Float[Tensor, "views 3 height width"]
-    alpha: Float[Tensor, "views height width"]
-    depth: Float[Tensor, "views height width"]
+    colour: Float[Tensor, "*batch views 3 height width"]
+    alpha: Float[Tensor, "*batch views height width"]
+    depth: Float[Tensor, "*batch views height width"]
 
 
 _RASTERISERS = {
@@ -43,7 +43,8 @@ _RASTERISERS = {
 
 A module has `device()`, the type of device on which it works; `render`, which takes what `render` below takes, on that
 device and by position, and returns colour, alpha and depth; and `missing()`, which returns None or what this machine
-lacks and how to mend it.
+lacks and how to mend it. One that can draw several scenes together has `render_batch`, too, which takes scenes [b, n],
+as many cameras for each, one after another, and the rest but for the report.
 """
 
 
@@ -87,6 +88,33 @@ def render(
     device = source if source.type == chosen.device() else torch.device(chosen.device())
     outputs = chosen.render(gaussians.to(device), cameras.to(device), height, width, background, near, far, report)
     return Rendering(*(output.to(source) for output in outputs))
+
+
+def render_batch(
+    scenes: Gaussians,
+    cameras: Cameras,
+    height: int,
+    width: int,
+    *,
+    background: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    near: float = NEAR,
+    far: float = FAR,
+    rasteriser: str = "auto",
+) -> Rendering:
+    """Render scenes [b, n], each from cameras of its own [b, views]: the same pictures as `render` makes of each.
+
+    The Triton rasteriser draws them together: of small scenes, as in training, launches cost more than pictures.
+    """
+    each = range(len(scenes.opacities))
+    device = scenes.means.device
+    chosen = _module(choose(rasteriser, device))
+    if not hasattr(chosen, "render_batch") or device.type != chosen.device():
+        kept = {"background": background, "near": near, "far": far, "rasteriser": rasteriser}
+        rows = [render(scenes[i], cameras[i], height, width, **kept) for i in each]
+        return Rendering(*(torch.stack([getattr(row, field.name) for row in rows]) for field in fields(Rendering)))
+    together = Cameras.from_vectors(cameras.vectors().flatten(0, 1))
+    outputs = chosen.render_batch(scenes, together, height, width, background, near, far)
+    return Rendering(*(output.unflatten(0, (len(each), -1)) for output in outputs))
 
 
 def available() -> dict[str, str | None]:

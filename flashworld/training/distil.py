@@ -34,12 +34,13 @@ from flashworld.training.dual import score
 from flashworld.training.flow import guided, levels, matching_loss, velocity_loss
 from flashworld.training.lift import is_from_autoencoder
 from flashworld.training.pupil import Pupil
-from flashworld.training.rollout import encode_scenes, inputs_of_step, scenes_of
+from flashworld.training.rollout import inputs_of_step, look_of, scenes_of
 from flashworld.training.scenes import (
     Known,
     Prediction,
     SceneBatch,
     embed_captions,
+    encode,
     known,
     predict,
     velocity_of,
@@ -159,4 +160,4 @@ def generated(
     """One step of the student's own generation, drawn by lot, and latents of the views of its scenes."""
     step = int(torch.randint(len(pupil.config.denoising_steps), (), generator=generator))
     found = predict(pupil.transformer, given, *inputs_of_step(pupil, given, seen, step, generator))
-    return found, encode_scenes(pupil, scenes_of(pupil, found, given, seen), seen, generator)
+    return found, encode(pupil, look_of(scenes_of(pupil, found, given, seen), seen).clamp(0, 1), generator)

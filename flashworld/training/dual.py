@@ -1,38 +1,37 @@
 """Stage `dual`: all views, in two modes by turns.
 
-Multi-view mode learns velocities at every noise level. 3D mode learns, at the levels of generation, Gaussians whose
-pictures are right at the views that the model sees and at others, and goes on from its own previous step as the loop
-does (FlashWorld, arXiv 2510.13678, section 3.2).
+Multi-view mode learns velocities at every noise level. 3D mode learns Gaussians whose pictures are right at the views
+that the model sees and at others (FlashWorld, arXiv 2510.13678, section 3.2), at the steps of generation. Each step
+begins with what the model itself has made in the steps before (as in Self Forcing, Huang et al., arXiv 2506.08009):
+what noised truth says of other views, generation cannot know.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from flashworld.cameras import Cameras
 from flashworld.gaussians import Gaussians
 from flashworld.models.compilation import compile_whole
 from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal
-from flashworld.training.flow import levels, noised, velocity_loss
+from flashworld.training.flow import levels, velocity_loss
 from flashworld.training.lift import is_from_autoencoder, weighted
 from flashworld.training.measures import pooled_psnr, psnr, sheet, ssim
 from flashworld.training.mirroring import some_mirrored
 from flashworld.training.pupil import Pupil
-from flashworld.training.rollout import fed_back, generate_batch, inputs_of_step, sigmas_of
+from flashworld.training.rollout import first_inputs, generate_batch, look_of, next_inputs, sigmas_of
 from flashworld.training.scenes import (
     Known,
+    Prediction,
     SceneBatch,
     as_generated,
     gaussians_of,
     known,
-    nothing_fed_back,
     predict,
-    render_batch,
     velocity_of,
 )
 from flashworld.training.targets import colour_loss, distance_loss, distances, opacity_loss, size_loss
@@ -48,8 +47,6 @@ WEIGHTS = {
     "render": 4.0,
 }
 """Of the losses of scenes."""
-SEEN_RENDERED = 2
-"""Views of a scene that are rendered of those that the model sees."""
 SQUARES = 4.0
 """Weight of squared differences of pictures: of an eighth, they count as much as half the absolute ones."""
 
@@ -63,17 +60,12 @@ class DualStage:
     renew: int
     multiview_share: float = 0.35
     """Of the steps; the others are in 3D mode."""
-    feedback_share: float = 0.6
-    """Of the 3D steps beyond the first noise level: the model's own previous step is fed back."""
-    rendered_share: float = 0.33
-    """Of the feedback: a step begins where generation would, after its own steps before, rendered and encoded. Else the
-    previous step began with the truth, whose latents say of other views what generation cannot know."""
+    taught_steps: int = 4
+    """Of generation, from which 3D mode learns at a time. It takes as many times fewer worlds instead, if it can."""
     image_drop: float = 0.35
     text_drop: float = 0.15
     render_from: float = 0.5
-    """Share of the training before which nothing is rendered: with distances still weak, blur serves pictures best."""
-    rendered: int = 16
-    """Scenes of a batch whose pictures are compared; rendering costs most."""
+    """Share of the training before which no pictures are compared: with distances still weak, blur serves them best."""
     decoder_rate: float = 0.3
     held_out: int = 16
 
@@ -97,8 +89,10 @@ def task(
 
     def losses(window: list[SeenWorld], generator: torch.Generator, progress: float) -> dict[str, Tensor]:
         chosen = torch.randint(len(window), (stage.plan.part,), generator=generator).tolist()
-        batch = some_mirrored(SceneBatch.of([window[i] for i in chosen], device), generator)
-        if torch.rand((), generator=generator) < stage.multiview_share:
+        in_multiview_mode = torch.rand((), generator=generator) < stage.multiview_share
+        worlds = chosen if in_multiview_mode else chosen[: max(1, len(chosen) // stage.taught_steps)]
+        batch = some_mirrored(SceneBatch.of([window[i] for i in worlds], device), generator)
+        if in_multiview_mode:
             return multiview_losses(pupil, batch.views(num_views), generator, stage, compiled)
         return scene_losses(pupil, batch, num_views, generator, stage, progress, compiled)
 
@@ -139,24 +133,34 @@ def scene_losses(
     progress: float,
     compiled: bool = False,
 ) -> dict[str, Tensor]:
-    """Losses of scenes at one step of generation, which all scenes of a batch share."""
+    """Losses of scenes at some of generation's steps, each of which begins with what the one before it has made."""
+    teach = compile_whole(taught_scenes) if compiled else taught_scenes
+    steps = range(len(sigmas_of(pupil)))
+    taught = torch.randperm(len(steps), generator=generator)[: stage.taught_steps].tolist()
     seen = batch.views(num_views)
     given = known(pupil, seen, generator, stage.image_drop, stage.text_drop)
-    renders = progress >= stage.render_from
-    # In one layout, wherever it comes from: for another it would be compiled again.
-    state = [part.contiguous() for part in _at_a_step(pupil, given, seen, generator, stage, renders)]
-    scenes, losses = (compile_whole(taught_scenes) if compiled else taught_scenes)(pupil, given, seen, *state)
-    if renders:
-        few = slice(stage.rendered)
-        made = as_generated(pupil, scenes[few], seen.scenes(few), given.shown[few])
-        losses["render"] = _render_loss(made, _supervised(batch.scenes(few), num_views, generator))
+    inputs = first_inputs(pupil, given, generator)
+    compares = progress >= stage.render_from
+    each = []
+    for step in steps[: max(taught) + 1]:
+        with torch.set_grad_enabled(step in taught):
+            found, scenes, losses = teach(pupil, given, seen, *inputs)
+        is_last = step == max(taught)
+        with torch.set_grad_enabled(compares and step in taught):
+            if compares or not is_last:
+                pictures = look_of(as_generated(pupil, scenes, seen, given.shown), batch)
+                losses |= {"render": _render_loss(pictures, batch.rgb)} if compares else {}
+        if not is_last:
+            inputs = next_inputs(pupil, found, pictures[:, :num_views], step + 1, generator)
+        each += [losses] if step in taught else []
+    losses = {name: torch.stack([values[name] for values in each]).mean() for name in each[0]}
     return {"loss": weighted(losses, WEIGHTS), **losses}
 
 
 def taught_scenes(
     pupil: Pupil, given: Known, seen: SceneBatch, noisy: Tensor, sigma: Tensor, feedback: Tensor
-) -> tuple[Gaussians, dict[str, Tensor]]:
-    """Scenes and all losses but those of pictures. Nothing is drawn here, so it can be compiled."""
+) -> tuple[Prediction, Gaussians, dict[str, Tensor]]:
+    """Predictions, scenes and all losses but those of pictures. Nothing is drawn here, so it can be compiled."""
     found = predict(pupil.transformer, given, noisy, sigma, feedback)
     scenes = gaussians_of(pupil, found, seen.cameras)
     far = distances(scenes, seen)
@@ -168,51 +172,28 @@ def taught_scenes(
         "size": size_loss(scenes, seen),
         "opacity": opacity_loss(scenes, seen),
     }
-    return scenes, losses
+    return found, scenes, losses
 
 
-def _at_a_step(
-    pupil: Pupil, given: Known, seen: SceneBatch, generator: torch.Generator, stage: DualStage, may_render: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Noisy latents, their level and feedback, as some step of generation would meet them."""
-    sigmas = sigmas_of(pupil)
-    step = int(torch.randint(len(sigmas), (), generator=generator))
-    feeds, renders = torch.rand(2, generator=generator) < torch.tensor([stage.feedback_share, stage.rendered_share])
-    if step > 0 and feeds and renders and may_render:
-        return inputs_of_step(pupil, given, seen, step, generator)
-    noises = [normal(given.clean.shape, generator, given.clean.device) for _ in range(2)]
-    level = given.clean.new_full((len(given.clean),), sigmas[step])
-    if step == 0 or not feeds:
-        noisy = noised(given.clean, noises[0], level)
-        return noisy, level, nothing_fed_back(pupil.transformer, noisy)
-    with torch.no_grad():
-        before = torch.full_like(level, sigmas[step - 1])
-        previous = predict(pupil.transformer, given, noised(given.clean, noises[1], before), before)
-    return noised(previous.latents, noises[0], level), level, fed_back(previous, previous.latents)
-
-
-def _supervised(batch: SceneBatch, num_views: int, generator: torch.Generator) -> SceneBatch:
-    """Some of the views that the model sees and all that it does not: a picture more costs little more."""
-    seen = torch.randperm(num_views, generator=generator)[:SEEN_RENDERED].tolist()
-    views = [*seen, *range(num_views, batch.rgb.shape[1])]
-    cameras = Cameras.from_vectors(batch.cameras.vectors()[:, views])
-    return replace(batch, rgb=batch.rgb[:, views], distance=batch.distance[:, views], cameras=cameras)
-
-
-def _render_loss(scenes: Gaussians, batch: SceneBatch) -> Tensor:
+def _render_loss(pictures: Float[Tensor, "b v 3 H W"], truth: Float[Tensor, "b v 3 H W"]) -> Tensor:
     """Mean difference of pictures, absolute and squared: the one for edges, the other for what is all wrong."""
-    apart = render_batch(scenes, batch.cameras, *batch.rgb.shape[-2:]) - batch.rgb
+    apart = pictures - truth
     return 0.5 * apart.abs().mean() + SQUARES * apart.square().mean()
 
 
 def score(pupil: Pupil, truth: SceneBatch, num_views: int) -> tuple[dict[str, float], Image.Image]:
-    """Scores of the whole generation, against repeating the picture."""
-    scenes = generate_batch(pupil, truth.views(num_views), torch.Generator().manual_seed(0))
-    pictures = render_batch(scenes, truth.cameras, *truth.rgb.shape[-2:]).clamp(0, 1)
+    """Scores of the whole generation, against its first step alone and against repeating the picture."""
+
+    def pictures_after(step: int) -> Tensor:
+        scenes = generate_batch(pupil, truth.views(num_views), torch.Generator().manual_seed(0), step)
+        return look_of(scenes, truth).clamp(0, 1)
+
+    pictures, first = pictures_after(len(sigmas_of(pupil)) - 1), pictures_after(0)
     repeated = truth.rgb[:, :1].expand_as(truth.rgb)
     values = {
         "input_psnr": psnr(pictures[:, 0], truth.rgb[:, 0]).mean().item(),
         "novel_psnr": pooled_psnr(pictures[:, 1:], truth.rgb[:, 1:]).mean().item(),
+        "novel_psnr_first": pooled_psnr(first[:, 1:], truth.rgb[:, 1:]).mean().item(),
         "novel_psnr_repeat": pooled_psnr(repeated[:, 1:], truth.rgb[:, 1:]).mean().item(),
         "novel_ssim": ssim(pictures[:, 1:].flatten(0, 1), truth.rgb[:, 1:].flatten(0, 1)).mean().item(),
     }

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from flashworld.denoising import Schedule
 from flashworld.models.compilation import compile_whole
+from flashworld.rendering import render_batch
 from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal, there
 from flashworld.training.first_views import USUAL_DISTANCE, any_view_first
 from flashworld.training.flow import noised
 from flashworld.training.measures import psnr, relative_error, sheet
 from flashworld.training.pupil import Pupil
-from flashworld.training.scenes import Known, SceneBatch, gaussians_of, known, predict, render_batch
+from flashworld.training.scenes import Known, SceneBatch, gaussians_of, known, predict
 from flashworld.training.targets import (
     colour_loss,
     distance_loss,
@@ -46,6 +47,8 @@ class LiftStage:
     """Learning rate of the convolutions that come from the autoencoder, as a share: a full one wrecks them."""
     image_drop: float = 0.2
     """Share of the views that are to be found by their caption alone: words are learned here, where views are cheap."""
+    only_noise: float = 0.6
+    """Share of these that begin with nothing but noise: where noised truth shows the sky, nobody reads its colour."""
     text_drop: float = 0.15
     held_out: int = 16
 
@@ -96,7 +99,9 @@ def lift_losses(
     teach = compile_whole(taught) if compiled else taught
     given = known(pupil, batch, generator, stage.image_drop, stage.text_drop)
     levels = torch.tensor(Schedule.flow(pupil.config.denoising_steps, pupil.config.shift).sigmas)
-    sigma = levels[torch.randint(len(levels), (len(given.clean),), generator=generator)]
+    drawn = torch.randint(len(levels), (len(given.clean),), generator=generator)
+    from_words = ~torch.tensor(given.shown) & (torch.rand(len(drawn), generator=generator) < stage.only_noise)
+    sigma = levels[drawn.where(~from_words, torch.zeros_like(drawn))]
     noise = normal(given.clean.shape, generator, given.clean.device)
     return teach(pupil, given, batch, there(sigma, noise.device), noise)
 
@@ -129,7 +134,7 @@ def _score(pupil: Pupil, truth: SceneBatch) -> tuple[dict[str, float], Image.Ima
     noise = normal(given.clean.shape, generator, given.clean.device)
     found = predict(pupil.transformer, given, noise, noise.new_ones(len(noise)))
     scenes = gaussians_of(pupil, found, truth.cameras)
-    pictures = render_batch(scenes, truth.cameras, *truth.rgb.shape[-2:])
+    pictures = render_batch(scenes, truth.cameras, *truth.rgb.shape[-2:]).colour
     far = picture_of_distances(distances(scenes, truth))
     values = {"input_psnr": psnr(pictures, truth.rgb).mean().item()}
     if truth.distance.any():

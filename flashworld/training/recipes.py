@@ -55,12 +55,12 @@ def tiny() -> Recipe:
         ),
         dual=DualStage(
             Plan(
-                samples=600_000, batch=96, rate=7e-4, warm_up=20_000, half_life=12_000, log_every=50, score_every=1000
+                samples=600_000, batch=128, rate=7e-4, warm_up=20_000, half_life=12_000, log_every=50, score_every=1000
             ),
             window=1024,
             renew=1,
             multiview_share=0.25,
-            render_from=0.4,
+            render_from=0.0,
         ),
         distil=DistilStage(
             Plan(samples=60_000, batch=64, rate=1e-4, warm_up=3_200, half_life=4_000, log_every=12, score_every=200),
@@ -149,7 +149,7 @@ def flashworld() -> Recipe:
             Plan(samples=1_000_000, batch=64, parts=64, rate=2e-5, warm_up=64_000, half_life=64_000),
             window=64,
             renew=1,
-            rendered=1,
+            taught_steps=1,
             held_out=4,
         ),
         distil=DistilStage(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from flashworld.denoising import Schedule
 from flashworld.gaussians import Gaussians
+from flashworld.rendering import render_batch
 from flashworld.training.draws import normal
 from flashworld.training.flow import noised
 from flashworld.training.pupil import Pupil
@@ -22,7 +23,6 @@ from flashworld.training.scenes import (
     known,
     nothing_fed_back,
     predict,
-    render_batch,
 )
 
 
@@ -31,38 +31,55 @@ def sigmas_of(pupil: Pupil) -> tuple[float, ...]:
     return Schedule.flow(pupil.config.denoising_steps, pupil.config.shift).sigmas
 
 
+Inputs = tuple[Float[Tensor, "b z t h w"], Float[Tensor, " b"], Float[Tensor, "b c t h w"]]
+"""What a step of generation begins with: noisy latents, their level, and the feedback of c channels."""
+
+
+def first_inputs(pupil: Pupil, given: Known, generator: torch.Generator) -> Inputs:
+    """What the first step begins with: noise, and nothing that was found before."""
+    nothing = torch.zeros_like(given.clean)
+    return _inputs(pupil, nothing, nothing_fed_back(pupil.transformer, nothing), 0, generator)
+
+
 @torch.no_grad()
-def inputs_of_step(
-    pupil: Pupil, given: Known, seen: SceneBatch, step: int, generator: torch.Generator
-) -> tuple[Float[Tensor, "b z t h w"], Float[Tensor, " b"], Float[Tensor, "b c t h w"]]:
-    """Noisy latents, their level and the feedback with which a step of generation begins, after all those before it."""
-    clean = torch.zeros_like(given.clean)
-    feedback = nothing_fed_back(pupil.transformer, clean)
-    if step > 0:
-        found = predict(pupil.transformer, given, *inputs_of_step(pupil, given, seen, step - 1, generator))
-        clean = encode_scenes(pupil, scenes_of(pupil, found, given, seen), seen, generator)
-        feedback = fed_back(found, clean)
+def next_inputs(
+    pupil: Pupil, found: Prediction, pictures: Float[Tensor, "b t 3 H W"], step: int, generator: torch.Generator
+) -> Inputs:
+    """What step number `step` begins with: the step before found something that looks like `pictures` from the views.
+
+    Its latents are drawn from their posterior.
+    """
+    clean = encode(pupil, pictures.clamp(0, 1), generator)
+    return _inputs(pupil, clean, torch.cat([found.features, clean], dim=1), step, generator)
+
+
+def _inputs(pupil: Pupil, clean: Tensor, feedback: Tensor, step: int, generator: torch.Generator) -> Inputs:
     level = clean.new_full((len(clean),), sigmas_of(pupil)[step])
-    return noised(clean, normal(clean.shape, generator, clean.device), level), level, feedback
-
-
-def fed_back(found: Prediction, latents: Float[Tensor, "b z t h w"]) -> Float[Tensor, "b c t h w"]:
-    """What the next step is told of this one: its features, and latents of its views, as c channels."""
-    return torch.cat([found.features, latents], dim=1)
-
-
-def encode_scenes(
-    pupil: Pupil, scenes: Gaussians, seen: SceneBatch, generator: torch.Generator
-) -> Float[Tensor, "b z t h w"]:
-    """Latents, drawn from their posterior, of what scenes look like from the views themselves."""
-    return encode(pupil, render_batch(scenes, seen.cameras, *seen.rgb.shape[-2:]).clamp(0, 1), generator)
+    noise = normal(clean.shape, generator, clean.device)
+    # In one layout, wherever they come from: for another, what is compiled would be compiled again.
+    return noised(clean, noise, level).contiguous(), level, feedback.contiguous()
 
 
 @torch.no_grad()
-def generate_batch(pupil: Pupil, seen: SceneBatch, generator: torch.Generator) -> Gaussians:
-    """All steps of generation from the first views and captions."""
+def inputs_of_step(pupil: Pupil, given: Known, seen: SceneBatch, step: int, generator: torch.Generator) -> Inputs:
+    """What a step of generation begins with, after all those before it."""
+    inputs = first_inputs(pupil, given, generator)
+    for following in range(1, step + 1):
+        found = predict(pupil.transformer, given, *inputs)
+        pictures = look_of(scenes_of(pupil, found, given, seen), seen)
+        inputs = next_inputs(pupil, found, pictures, following, generator)
+    return inputs
+
+
+def look_of(scenes: Gaussians, seen: SceneBatch) -> Float[Tensor, "b t 3 H W"]:
+    """What scenes look like from a batch's cameras; not clamped."""
+    return render_batch(scenes, seen.cameras, *seen.rgb.shape[-2:]).colour
+
+
+@torch.no_grad()
+def generate_batch(pupil: Pupil, seen: SceneBatch, generator: torch.Generator, last: int) -> Gaussians:
+    """Generation from the first views and captions, up to step number `last`."""
     given = known(pupil, seen, generator)
-    last = len(pupil.config.denoising_steps) - 1
     found = predict(pupil.transformer, given, *inputs_of_step(pupil, given, seen, last, generator))
     return scenes_of(pupil, found, given, seen)
 

@@ -18,7 +18,6 @@ from flashworld.cameras import Cameras, ray_map
 from flashworld.conditioning import PictureAt
 from flashworld.gaussians import Gaussians
 from flashworld.models.text import NUM_TOKENS, PREFIX, Umt5TextEncoder, byte_tokenizer
-from flashworld.rendering import render
 from flashworld.training.data import SeenWorld
 from flashworld.training.draws import normal, there
 from flashworld.training.filling import LONGEST, without_filling
@@ -171,8 +170,3 @@ def as_generated(pupil: Pupil, scenes: Gaussians, seen: SceneBatch, shown: list[
         return scenes
     pictures = [PictureAt(rgb[0] * 2 - 1, 0) if known else None for rgb, known in zip(seen.rgb, shown, strict=True)]
     return anchored_batch(scenes, seen.cameras, pictures)
-
-
-def render_batch(scenes: Gaussians, cameras: Cameras, height: int, width: int) -> Float[Tensor, "b v 3 H W"]:
-    """Pictures of each scene from each of its cameras [b, v]."""
-    return torch.stack([render(scenes[i], cameras[i], height, width).colour for i in range(len(cameras))])

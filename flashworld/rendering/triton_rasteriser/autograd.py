@@ -53,11 +53,24 @@ def render(
     report: Report,
 ) -> Outputs:
     """Colour, alpha and depth of every view; tensors on a CUDA device. See `flashworld.rendering.render`."""
+    report(Progress("render", 0, len(cameras)))
+    return render_batch(gaussians[None], cameras, height, width, background, near, far)
+
+
+def render_batch(
+    scenes: Gaussians,
+    cameras: Cameras,
+    height: int,
+    width: int,
+    background: tuple[float, float, float],
+    near: float,
+    far: float,
+) -> Outputs:
+    """The same of scenes [b, n] that are drawn together; the first len(cameras) / b cameras are the first scene's."""
     from flashworld.rendering.triton_rasteriser.camera import camera_numbers
 
-    report(Progress("render", 0, len(cameras)))
-    parts = (gaussians.means, gaussians.quaternions, gaussians.scales, gaussians.opacities, gaussians.harmonics)
-    with torch.cuda.device_of(gaussians.means):
+    parts = (scenes.means, scenes.quaternions, scenes.scales, scenes.opacities, scenes.harmonics)
+    with torch.cuda.device_of(scenes.means):
         numbers = camera_numbers(cameras, height, width)
     return _Render.apply(
         numbers,
@@ -84,7 +97,7 @@ class _Render(torch.autograd.Function):
     ) -> Outputs:
         from flashworld.rendering.triton_rasteriser import passes
 
-        views = passes.Views(cameras, height, width, near, far)
+        views = passes.Views(cameras, len(cameras) // len(scene[0]), height, width, near, far)
         images = passes.Images(
             cameras.new_empty(len(cameras), 3, height, width),
             cameras.new_empty(len(cameras), height, width),

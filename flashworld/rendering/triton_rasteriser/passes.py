@@ -28,23 +28,33 @@ _EXACT = {"enable_fp_fusion": False}
 
 @dataclass(frozen=True)
 class Scene:
-    """Gaussians, or gradients with respect to them, as contiguous float32 tensors."""
+    """Gaussians of one or more scenes, or gradients with respect to them, as contiguous float32 tensors."""
 
-    means: Float[Tensor, "n 3"]
-    quaternions: Float[Tensor, "n 4"]
-    scales: Float[Tensor, "n 3"]
-    opacities: Float[Tensor, " n"]
-    harmonics: Float[Tensor, "n k 3"]
+    means: Float[Tensor, "scenes n 3"]
+    quaternions: Float[Tensor, "scenes n 4"]
+    scales: Float[Tensor, "scenes n 3"]
+    opacities: Float[Tensor, "scenes n"]
+    harmonics: Float[Tensor, "scenes n k 3"]
 
     def __len__(self) -> int:
-        return len(self.opacities)
+        """Gaussians of each scene."""
+        return self.opacities.shape[1]
+
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """Programs of the kernels that go over Gaussians: blocks by scenes."""
+        return triton.cdiv(len(self), _BLOCK), len(self.opacities)
 
 
 @dataclass(frozen=True)
 class Views:
-    """Cameras as the kernels take them (see `geometry.load_camera`), the pictures' size, and the range of depths."""
+    """Cameras as the kernels take them (see `geometry.load_camera`), the pictures' size, and the range of depths.
+
+    Each scene has as many: the first scene's come first.
+    """
 
     cameras: Float[Tensor, "views 20"]
+    each: int
     height: int
     width: int
     near: float
@@ -88,7 +98,7 @@ class Lists:
 class Origins:
     """The way back from lists to Gaussians: numbers of pairs by record, which are neighbours, and records by Gaussian.
 
-    `found[view, i]` is Gaussian i's record in a view, or -1.
+    `found[view, i]` is the record of Gaussian i of the view's scene, or -1.
     """
 
     counts: Int32[Tensor, " records"]
@@ -146,17 +156,17 @@ def _render_piece(
 
 def _backward_piece(scene: Scene, views: Views, piece: Piece, images: Images, v_images: Images, v_scene: Scene) -> None:
     gradients, found = _gradients_of_records(scene, views, piece, images, v_images)
-    blocks, band = (triton.cdiv(len(scene), _BLOCK),), piece.band
-    project_backward_kernel[blocks](
+    band = piece.band
+    project_backward_kernel[scene.blocks](
         scene.means, scene.quaternions, scene.scales, scene.opacities, len(scene),
-        views.cameras, band.first_view, band.last_view, found, gradients,
+        views.cameras, views.each, band.first_view, band.last_view, found, gradients,
         v_scene.means, v_scene.quaternions, v_scene.scales, v_scene.opacities,
         BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
     )  # fmt: skip
-    colours_backward_kernel[blocks](
+    colours_backward_kernel[scene.blocks](
         scene.means, scene.harmonics, len(scene),
-        views.cameras, band.first_view, band.last_view, found, gradients, v_scene.means, v_scene.harmonics,
-        K=scene.harmonics.shape[1], BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
+        views.cameras, views.each, band.first_view, band.last_view, found, gradients, v_scene.means,
+        v_scene.harmonics, K=scene.harmonics.shape[2], BLOCK=_BLOCK, num_warps=4, enable_fp_fusion=True,
     )  # fmt: skip
 
 
@@ -192,11 +202,10 @@ def _pieces(scene: Scene, views: Views, size: Callable[[int, int], int], limit: 
 
 def _count(scene: Scene, views: Views, band: Band) -> Counts:
     """Count records and pairs, and wait for the totals."""
-    num_blocks = triton.cdiv(len(scene), _BLOCK)
-    blocks = torch.empty(2, band.num_views, num_blocks, dtype=torch.int32, device=scene.means.device)
-    count_kernel[(num_blocks,)](
+    blocks = torch.empty(2, band.num_views, scene.blocks[0], dtype=torch.int32, device=scene.means.device)
+    count_kernel[scene.blocks](
         scene.means, scene.quaternions, scene.scales, scene.opacities, len(scene),
-        views.cameras, band.first_view, band.last_view, views.near, views.far, views.width, views.height,
+        views.cameras, views.each, band.first_view, band.last_view, views.near, views.far, views.width, views.height,
         band.first_row, band.last_row, blocks[0], blocks[1],
         BLOCK=_BLOCK, num_warps=4, **_EXACT,
     )  # fmt: skip
@@ -214,11 +223,11 @@ def _make_lists(scene: Scene, views: Views, piece: Piece, remember: bool) -> tup
     records, depths = scene.means.new_empty(num, RECORD.value), scene.means.new_empty(num)
     counts = starts.new_empty(num)
     found = starts.new_empty(band.num_views, len(scene) if remember else 0)
-    project_kernel[(piece.blocks.shape[1],)](
+    project_kernel[scene.blocks](
         scene.means, scene.quaternions, scene.scales, scene.opacities, scene.harmonics, len(scene),
-        views.cameras, band.first_view, band.last_view, views.near, views.far, views.width, views.height,
+        views.cameras, views.each, band.first_view, band.last_view, views.near, views.far, views.width, views.height,
         band.first_row, band.last_row, starts, records, depths, counts, found,
-        K=scene.harmonics.shape[1], FIND=remember, BLOCK=_BLOCK, num_warps=4, **_EXACT,
+        K=scene.harmonics.shape[2], FIND=remember, BLOCK=_BLOCK, num_warps=4, **_EXACT,
     )  # fmt: skip
     order, ends = tiles.sort_records(depths, counts)
     del depths

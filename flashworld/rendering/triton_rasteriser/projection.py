@@ -31,6 +31,20 @@ def load_gaussians(means, quaternions, scales, opacities, i, mask):
 
 
 @triton.jit
+def gaussians_of_block(num, BLOCK: tl.constexpr):
+    """A program's Gaussians by their number in their scene and in the batch, and whether there are so many."""
+    own = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    return own, tl.program_id(1) * num + own, own < num
+
+
+@triton.jit
+def first_and_last_view(first_view, last_view, each):
+    """Of the views `first_view` to `last_view` - 1 those of the program's scene; each scene has `each` views."""
+    scene = tl.program_id(1)
+    return tl.maximum(first_view, scene * each), tl.minimum(last_view, (scene + 1) * each)
+
+
+@triton.jit
 def footprint(u, v, extent_x, extent_y, visible, width, height, first_row, last_row):
     """First column, first row, and numbers of columns and rows of the tiles touched; the rows are those of a band."""
     left, right = first_and_last_tile(u, extent_x, width, visible, TILE_WIDTH)
@@ -40,20 +54,22 @@ def footprint(u, v, extent_x, extent_y, visible, width, height, first_row, last_
     return left, top, tl.where(visible, right - left + 1, 0), tl.where(visible, bottom - top + 1, 0), visible
 
 
-@triton.jit(do_not_specialize=["num", "first_view", "last_view", "width", "height", "first_row", "last_row"])
+@triton.jit(do_not_specialize=["num", "each", "first_view", "last_view", "width", "height", "first_row", "last_row"])
 def count_kernel(
-    means, quaternions, scales, opacities, num, cameras, first_view, last_view, near, far, width, height, first_row,
-    last_row, num_records, num_pairs,
+    means, quaternions, scales, opacities, num, cameras, each, first_view, last_view, near, far, width, height,
+    first_row, last_row, num_records, num_pairs,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Count each block's visible Gaussians and the tiles that they touch, for each of some views.
 
+    Programs are blocks of Gaussians by scenes. Scenes have `num` Gaussians and `each` views, one after another.
     `num_records` and `num_pairs` are [views, blocks].
     """
     block, num_blocks = tl.program_id(0), tl.num_programs(0)
-    i = block * BLOCK + tl.arange(0, BLOCK)
-    mean, axes, opacity = load_gaussians(means, quaternions, scales, opacities, i, i < num)
-    for view in range(first_view, last_view):
+    _, i, inside = gaussians_of_block(num, BLOCK)
+    mean, axes, opacity = load_gaussians(means, quaternions, scales, opacities, i, inside)
+    first, last = first_and_last_view(first_view, last_view, each)
+    for view in range(first, last):
         u, v, _, _, _, _, _, extent_x, extent_y, visible = project(
             load_camera(cameras, view), mean, axes, opacity, near, far, width, height
         )
@@ -63,26 +79,27 @@ def count_kernel(
         tl.store(num_pairs + at, tl.sum(columns * rows, axis=0))
 
 
-@triton.jit(do_not_specialize=["num", "first_view", "last_view", "width", "height", "first_row", "last_row"])
+@triton.jit(do_not_specialize=["num", "each", "first_view", "last_view", "width", "height", "first_row", "last_row"])
 def project_kernel(
-    means, quaternions, scales, opacities, harmonics, num, cameras, first_view, last_view, near, far, width, height,
-    first_row, last_row, starts, records, depths, num_tiles, found,
+    means, quaternions, scales, opacities, harmonics, num, cameras, each, first_view, last_view, near, far, width,
+    height, first_row, last_row, starts, records, depths, num_tiles, found,
     K: tl.constexpr, FIND: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Write records, depths and numbers of tiles of the visible Gaussians, in the order of views, then of Gaussians.
 
-    `starts` [views, blocks] says where a block's records begin. With FIND, `found` [views, num] receives the record of
-    each Gaussian in each view, or -1. A record's words are: centre u and v; the exponent's factors of dx^2 and dx dy;
-    that of dy^2 and the exponent at the centre, in powers of two; first tile; columns and, from bit 16 on, rows of
-    tiles; red, green, blue, z.
+    Programs are those of `count_kernel`. `starts` [views, blocks] says where a block's records begin. With FIND,
+    `found` [views, num] receives the record of each Gaussian of a view's scene, or -1. A record's words are: centre u
+    and v; the exponent's factors of dx^2 and dx dy; that of dy^2 and the exponent at the centre, in powers of two;
+    first tile; columns and, from bit 16 on, rows of tiles; red, green, blue, z.
     """
     block, num_blocks = tl.program_id(0), tl.num_programs(0)
-    i = block * BLOCK + tl.arange(0, BLOCK)
-    mean, axes, opacity = load_gaussians(means, quaternions, scales, opacities, i, i < num)
-    coefficients = load_coefficients(harmonics, i, i < num, K)
+    own, i, inside = gaussians_of_block(num, BLOCK)
+    mean, axes, opacity = load_gaussians(means, quaternions, scales, opacities, i, inside)
+    coefficients = load_coefficients(harmonics, i, inside, K)
     channel = tl.arange(0, 4)[None, :]
     tiles_x = (width + TILE_WIDTH - 1) // TILE_WIDTH
-    for view in range(first_view, last_view):
+    first, last = first_and_last_view(first_view, last_view, each)
+    for view in range(first, last):
         camera = load_camera(cameras, view)
         u, v, xx, xy, yy, determinant, z, extent_x, extent_y, visible = project(
             camera, mean, axes, opacity, near, far, width, height
@@ -115,4 +132,4 @@ def project_kernel(
         tl.store(depths + record, z, mask=visible)
         tl.store(num_tiles + record, columns * rows, mask=visible)
         if FIND:
-            tl.store(found + (view - first_view).to(tl.int64) * num + i, tl.where(visible, record, -1), mask=i < num)
+            tl.store(found + (view - first_view).to(tl.int64) * num + own, tl.where(visible, record, -1), mask=inside)

@@ -21,7 +21,7 @@ from flashworld.rendering.triton_rasteriser.geometry import (
     view_centre,
     world_axes,
 )
-from flashworld.rendering.triton_rasteriser.projection import RECORD
+from flashworld.rendering.triton_rasteriser.projection import RECORD, first_and_last_view, gaussians_of_block
 
 
 @triton.jit
@@ -112,23 +112,24 @@ def _zeros(BLOCK: tl.constexpr, NUM: tl.constexpr):
     return columns
 
 
-@triton.jit(do_not_specialize=["num", "first_view", "last_view"])
+@triton.jit(do_not_specialize=["num", "each", "first_view", "last_view"])
 def project_backward_kernel(
-    means, quaternions, scales, opacities, num, cameras, first_view, last_view, found, gradients,
+    means, quaternions, scales, opacities, num, cameras, each, first_view, last_view, found, gradients,
     v_means, v_quaternions, v_scales, v_opacities, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Add the gradients of centres, quaternions, scales and opacities, but for what comes through the colours.
 
     `gradients` [records, 12] are those of `unblending.gather_kernel`, and `found` [views, num] tells the records.
     """
-    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    mean = load_row(means, i, i < num, 3)
-    quaternion, scale = load_row(quaternions, i, i < num, 4), load_row(scales, i, i < num, 3)
+    own, i, inside = gaussians_of_block(num, BLOCK)
+    mean = load_row(means, i, inside, 3)
+    quaternion, scale = load_row(quaternions, i, inside, 4), load_row(scales, i, inside, 3)
     axes = world_axes(quaternion, scale)
     v_mean, v_axes, v_opacity = _zeros(BLOCK, 3), _zeros(BLOCK, 9), tl.zeros([BLOCK], tl.float32)
-    ever = i < 0
-    for view in range(first_view, last_view):
-        record = tl.load(found + (view - first_view).to(tl.int64) * num + i, mask=i < num, other=-1)
+    ever = own < 0
+    first, last = first_and_last_view(first_view, last_view, each)
+    for view in range(first, last):
+        record = tl.load(found + (view - first_view).to(tl.int64) * num + own, mask=inside, other=-1)
         seen = record >= 0
         ever |= seen
         sums = ()
@@ -161,22 +162,23 @@ def project_backward_kernel(
     _add_row(v_opacities, i, ever, (v_opacity / opacity,), 1)
 
 
-@triton.jit(do_not_specialize=["num", "first_view", "last_view"])
+@triton.jit(do_not_specialize=["num", "each", "first_view", "last_view"])
 def colours_backward_kernel(
-    means, harmonics, num, cameras, first_view, last_view, found, gradients, v_means,
+    means, harmonics, num, cameras, each, first_view, last_view, found, gradients, v_means,
     v_harmonics, K: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Add the gradients of the harmonics, and those of the centres through the directions of view."""
-    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    own, i, inside = gaussians_of_block(num, BLOCK)
     channel = tl.arange(0, 4)[None, :]
-    mean = load_row(means, i, i < num, 3)
-    coefficients = load_coefficients(harmonics, i, i < num, K)
+    mean = load_row(means, i, inside, 3)
+    coefficients = load_coefficients(harmonics, i, inside, K)
     v_mean, v_coefficients = _zeros(BLOCK, 3), ()
     for _ in tl.static_range(K):
         v_coefficients += (tl.zeros([BLOCK, 4], tl.float32),)
-    ever = i < 0
-    for view in range(first_view, last_view):
-        record = tl.load(found + (view - first_view).to(tl.int64) * num + i, mask=i < num, other=-1)
+    ever = own < 0
+    first, last = first_and_last_view(first_view, last_view, each)
+    for view in range(first, last):
+        record = tl.load(found + (view - first_view).to(tl.int64) * num + own, mask=inside, other=-1)
         seen = record >= 0
         ever |= seen
         mask = seen[:, None] & (channel < 3)
