@@ -52,6 +52,7 @@ def tiny() -> Recipe:
             ),
             window=1024,
             renew=1,
+            image_drop=0.3,
         ),
         dual=DualStage(
             Plan(
@@ -60,6 +61,7 @@ def tiny() -> Recipe:
             window=1024,
             renew=1,
             multiview_share=0.25,
+            image_drop=0.25,
             render_from=0.0,
         ),
         distil=DistilStage(
