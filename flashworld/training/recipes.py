@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import torch
+
 from flashworld.models.config import FLASHWORLD, TINY, ModelConfig
 from flashworld.training.autoencoder import AutoencoderStage
 from flashworld.training.data import Sight
@@ -25,6 +27,8 @@ class Recipe:
     seed: int = 20251123
     statistics: int = 64
     """Training worlds over whose views the scale of the latents is measured."""
+    stored: torch.dtype = torch.float16
+    """Format in which the model's matrices are written, see `flashworld.weights.save`."""
 
 
 def tiny() -> Recipe:
@@ -67,6 +71,7 @@ def tiny() -> Recipe:
             window=1024,
             renew=1,
         ),
+        stored=torch.int8,
     )
 
 

@@ -265,7 +265,7 @@ def write_model(recipe: Recipe, place: Place, last: str) -> None:
     scored = {stage: dual.score(pupil, truth, recipe.sight.num_views)[0] for stage, pupil in pupils.items()}
     best = max(makers, key=lambda stage: scored[stage]["novel_psnr"])
     place.listen(LogEntry(f"model of stage {best}", 1, 1, 0.0, 0.0, scored[best]))
-    save(place.output / "model", pupils[best].config, pupils[best].networks, trained=True)
+    save(place.output / "model", pupils[best].config, pupils[best].networks, trained=True, dtype=recipe.stored)
 
 
 def _run_stage(
