@@ -88,7 +88,14 @@ def tiny_smoke() -> Recipe:
     transformer = replace(TINY.transformer, num_layers=2, num_attention_heads=4, ffn_dim=256)
     return Recipe(
         name="tiny-smoke",
-        model=replace(TINY, transformer=transformer, autoencoder=autoencoder, feature_channels=16, native=(3, 48, 64)),
+        model=replace(
+            TINY,
+            transformer=transformer,
+            autoencoder=autoencoder,
+            text=replace(TINY.text, num_layers=2),
+            feature_channels=16,
+            native=(3, 48, 64),
+        ),
         sight=Sight(48, 64, num_views=3, num_extra=1),
         autoencoder=AutoencoderStage(
             Plan(samples=3_200, batch=8, rate=3e-3, warm_up=160, half_life=200, score_every=200),
