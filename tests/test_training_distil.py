@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from flashworld.training import distil, run
@@ -321,7 +322,8 @@ def assert_same(one: nn.Module, other: nn.Module) -> None:
 @pytest.mark.parametrize("better", ["lift", "dual", "distil"])
 def test_the_model_is_what_scores_best_not_what_was_trained_last(tmp_path: Path, better: str):
     # Not anchored: that would set opacities by itself.
-    recipe = replace(RECIPE, model=replace(RECIPE.model, anchored=False), dual=replace(RECIPE.dual, held_out=1))
+    model, stage = replace(RECIPE.model, anchored=False), replace(RECIPE.dual, held_out=1)
+    recipe = replace(RECIPE, model=model, dual=stage, stored=torch.int8)
     z = recipe.model.autoencoder.z_dim
     write_result(tmp_path / "autoencoder", {}, {"latents_mean": [0.0] * z, "latents_std": [1.0] * z})
     head = Pupil(recipe.model, 0).recon_decoder.gs_head.gs_proj
@@ -337,6 +339,8 @@ def test_the_model_is_what_scores_best_not_what_was_trained_last(tmp_path: Path,
     assert [entry.stage for entry in heard] == [f"model of stage {better}"]
     written = load(tmp_path / "model")
     assert written.trained
+    matrix = load_file(tmp_path / "model" / "transformer.safetensors")["blocks.0.ffn.net.2.weight"]
+    assert matrix.dtype == recipe.stored
     assert heard[0].values["novel_psnr"] > 9
 
 

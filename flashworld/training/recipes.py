@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import torch
+
 from flashworld.models.config import FLASHWORLD, TINY, ModelConfig
 from flashworld.training.autoencoder import AutoencoderStage
 from flashworld.training.data import Sight
@@ -25,6 +27,8 @@ class Recipe:
     seed: int = 20251123
     statistics: int = 64
     """Training worlds over whose views the scale of the latents is measured."""
+    stored: torch.dtype = torch.float16
+    """Format in which the model's matrices are written, see `flashworld.weights.save`."""
 
 
 def tiny() -> Recipe:
@@ -69,6 +73,7 @@ def tiny() -> Recipe:
             window=1024,
             renew=1,
         ),
+        stored=torch.int8,
     )
 
 
@@ -85,7 +90,14 @@ def tiny_smoke() -> Recipe:
     transformer = replace(TINY.transformer, num_layers=2, num_attention_heads=4, ffn_dim=256)
     return Recipe(
         name="tiny-smoke",
-        model=replace(TINY, transformer=transformer, autoencoder=autoencoder, feature_channels=16, native=(3, 48, 64)),
+        model=replace(
+            TINY,
+            transformer=transformer,
+            autoencoder=autoencoder,
+            text=replace(TINY.text, num_layers=2),
+            feature_channels=16,
+            native=(3, 48, 64),
+        ),
         sight=Sight(48, 64, num_views=3, num_extra=1),
         autoencoder=AutoencoderStage(
             Plan(samples=3_200, batch=8, rate=3e-3, warm_up=160, half_life=200, score_every=200),

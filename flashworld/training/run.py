@@ -18,6 +18,7 @@ from flashworld.training import autoencoder, company, distil, dual, lift
 from flashworld.training.beginnings import begin_scenes
 from flashworld.training.checkpoints import read_result, write_result
 from flashworld.training.data import SeenWorld, Sight, background, in_order, windows
+from flashworld.training.deepening import can_become, deepened
 from flashworld.training.footage import footage
 from flashworld.training.pupil import Pupil, load_tensors, with_latent_scale
 from flashworld.training.recipes import Recipe
@@ -95,7 +96,8 @@ def run(
         listen: Hears of losses and scores.
         only: A single stage to train.
         data: A folder of real scenes to learn from instead.
-        model: A model to begin with. The stages before `only`, or the autoencoder alone, are taken to have made it.
+        model: A model to begin with, which may have fewer layers than the recipe's. The stages before `only`, or the
+            autoencoder alone, are taken to have made it.
         compiled: Compile first what each step does again: the losses of lift and dual, the networks' blocks elsewhere.
     """
     deadline = float("inf") if minutes is None else monotonic() + 60 * minutes
@@ -265,7 +267,7 @@ def write_model(recipe: Recipe, place: Place, last: str) -> None:
     scored = {stage: dual.score(pupil, truth, recipe.sight.num_views)[0] for stage, pupil in pupils.items()}
     best = max(makers, key=lambda stage: scored[stage]["novel_psnr"])
     place.listen(LogEntry(f"model of stage {best}", 1, 1, 0.0, 0.0, scored[best]))
-    save(place.output / "model", pupils[best].config, pupils[best].networks, trained=True)
+    save(place.output / "model", pupils[best].config, pupils[best].networks, trained=True, dtype=recipe.stored)
 
 
 def _run_stage(
@@ -302,15 +304,19 @@ def pupil_with_pictures(recipe: Recipe, output: Path) -> Pupil:
 def begin_with(model: str | Path, recipe: Recipe, output: Path, stages: list[str], resume: bool) -> None:
     """Let a model be what some stages have handed on; with `resume`, those that have are left alone.
 
+    A model with fewer layers than the recipe's gets those that it lacks (`deepened`).
+
     Raises:
         WeightsError: The model is not of the recipe's sizes.
     """
     loaded = load(model, dtype=torch.float32)
     sizes = loaded.config.autoencoder
     wanted = with_latent_scale(recipe.model, sizes.latents_mean, sizes.latents_std)
-    if loaded.config != replace(wanted, native=loaded.config.native):
+    wanted = replace(wanted, native=loaded.config.native)
+    if not can_become(loaded.config, wanted):
         raise WeightsError(
-            f"{model} has other sizes than the model of the recipe {recipe.name}: choose another recipe."
+            f"{model} has other sizes than the model of the recipe {recipe.name}, or more layers: "
+            "choose another recipe."
         )
     tensors = {
         f"{network}.{name}": parameter.detach()
@@ -320,7 +326,7 @@ def begin_with(model: str | Path, recipe: Recipe, output: Path, stages: list[str
     facts = {"step": 0, "steps": 0, "latents_mean": sizes.latents_mean, "latents_std": sizes.latents_std}
     for stage in stages:
         if not (resume and is_finished(output / stage)):
-            write_result(output / stage, tensors, facts)
+            write_result(output / stage, deepened(tensors, loaded.config, wanted), facts)
 
 
 def has_begun(output: Path) -> bool:

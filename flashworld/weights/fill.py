@@ -75,7 +75,7 @@ def _check(wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], sour
     given_names = dict.fromkeys(tensors)  # `in` would read a tensor of a file to see whether it is there
     missing = [name for name in wanted if name not in given_names]
     unexpected = [name for name in given_names if name not in wanted]
-    shapes = {name: _shape(tensors, name) for name in wanted if name in given_names}
+    shapes = {name: shape_of(tensors, name) for name in wanted if name in given_names}
     wrong = [name for name, shape in shapes.items() if _cut(shape, wanted[name]) != wanted[name]]
     faults = []
     if missing:
@@ -89,7 +89,8 @@ def _check(wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], sour
         raise WeightsError(f"{source} does not hold the weights of this model: {', '.join(faults)}.")
 
 
-def _shape(tensors: Mapping[str, Tensor], name: str) -> torch.Size:
+def shape_of(tensors: Mapping[str, Tensor], name: str) -> torch.Size:
+    """The shape of one of the tensors, which is not made for it."""
     return tensors.shape(name) if isinstance(tensors, MadeWhenAskedFor) else tensors[name].shape
 
 

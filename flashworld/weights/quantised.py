@@ -17,7 +17,7 @@ from flashworld.errors import FormatError, WeightsError
 from flashworld.models.fp8 import Fp8Linear, Scaling, quantise
 from flashworld.publish import make_folder, published
 from flashworld.weights.files import Safetensors
-from flashworld.weights.fill import weight_shapes
+from flashworld.weights.fill import shape_of, weight_shapes
 from flashworld.weights.source import NetworkSource
 
 log = logging.getLogger(__name__)
@@ -54,8 +54,8 @@ class Quantising(Mapping[str, Tensor]):
         """The shape that a tensor will have, without making it."""
         layer, _, leaf = name.rpartition(".")
         if leaf != "inverse_scale":
-            return self._tensors[name].shape
-        rows = self._tensors[f"{layer}.weight"].shape[:-1]
+            return shape_of(self._tensors, name)
+        rows = shape_of(self._tensors, f"{layer}.weight")[:-1]
         return torch.Size((*rows, 1) if self._layers[layer] == "row" else ())
 
     def __iter__(self) -> Iterator[str]:

@@ -16,6 +16,7 @@ from flashworld.models.config import AutoencoderConfig, ModelConfig, Part, TextC
 from flashworld.models.text import byte_tokenizer
 from flashworld.weights.files import Safetensors, Selection, open_checkpoint
 from flashworld.weights.fingerprint import fingerprint
+from flashworld.weights.int8 import FromInt8
 
 FORMAT = "flashworld-model"
 NETWORKS = ("transformer", "recon_decoder", "vae", "text_encoder")
@@ -62,7 +63,9 @@ def open_own_folder(folder: Path) -> Source:
     files = {name: folder / f"{name}.safetensors" for name in NETWORKS}
     return Source(
         config=settings.config,
-        networks={name: NetworkSource(Safetensors([path]), str(path)) for name, path in files.items()},
+        networks={
+            name: NetworkSource(FromInt8(Safetensors([path]), str(path)), str(path)) for name, path in files.items()
+        },
         tokenizer=byte_tokenizer(),
         trained=settings.trained,
         weights=fingerprint(list(files.values())),

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     "--from",
     "model",
     metavar="tiny|PATH",
-    help="Begin with this model, and with --stage, or the stage lift. [default: begin with nothing]",
+    help="Begin with this model, and with --stage, or the stage lift. It may have fewer layers than the recipe's. "
+    "[default: begin with nothing]",
 )
 @click.option(
     "--cast",
