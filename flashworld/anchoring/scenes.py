@@ -9,6 +9,7 @@ from torch import Tensor
 
 from flashworld.anchoring.beyond import backdrop, carried_on, coarse
 from flashworld.anchoring.cells import OPAQUE, picture_cells, without_specks
+from flashworld.anchoring.edges import with_edges
 from flashworld.anchoring.sight import stands_before
 from flashworld.cameras import Cameras
 from flashworld.conditioning import PictureAt
@@ -52,10 +53,11 @@ def anchored_batch(
 ) -> Gaussians:
     """Scenes [b, n] of cameras [b, t], in the order view, point, row, column, anchored where there is a picture.
 
-    The Gaussians of the view `picture.view` become the picture. They keep their distances, unless a constant one is
-    given: what anchoring alone is worth. Those of other views turn clear where they would stand before its surface, and
-    opaque elsewhere, where nothing else is to be seen; close to the picture's border they go on with its colours. A
-    backdrop comes last. Where any scene of a batch has a picture, one without is filled up by clear Gaussians.
+    The Gaussians of the view `picture.view` become the picture. They keep their distances but at specks and outlines,
+    unless a constant one is given: what anchoring alone is worth. Those of other views turn clear where they would
+    stand before its surface, and opaque elsewhere, where nothing else is to be seen; close to the picture's border they
+    go on with its colours. A backdrop comes last. Where any scene of a batch has a picture, one without is filled up by
+    clear Gaussians.
     """
     views = {picture.view for picture in pictures if picture is not None}
     vectors = None
@@ -95,7 +97,10 @@ def _anchored(
     h, w = pixels.shape[-2] // 2, pixels.shape[-1] // 2
     distance = (scenes.means[:, own] - camera.positions[:, None]).norm(dim=-1)
     distance = rearrange(distance, "b (p h w) -> b h (w p)", p=2, h=h, w=w)
-    distance = without_specks(distance) if constant_distance is None else torch.full_like(distance, constant_distance)
+    if constant_distance is None:
+        distance = with_edges(without_specks(distance))
+    else:
+        distance = torch.full_like(distance, constant_distance)
     border = coarse(pixels)
     clear = stands_before(scenes.means, camera, BEHIND * distance)
     imagined = replace(
