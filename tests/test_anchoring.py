@@ -22,6 +22,9 @@ HEIGHT, WIDTH, VIEWS = 32, 48, 3
 OWN = (HEIGHT // 2) * WIDTH
 """Gaussians that a decoder makes of each view; the picture becomes twice as many."""
 
+LINING = slice((VIEWS + 1) * OWN, (VIEWS + 3) * OWN)
+"""Where the lining is in an anchored scene; the backdrop follows."""
+
 
 def cameras() -> Cameras:
     """Three cameras side by side, looking ahead."""
@@ -77,6 +80,40 @@ def test_a_pixel_of_the_picture_keeps_its_edges_where_it_is_magnified():
         shown = render(scene, cameras()[:1], 4 * HEIGHT, 4 * WIDTH).colour[0, :, 16:-16, 16:-16]
         truth = (stripes / 2 + 0.5).repeat_interleave(4, dim=1).repeat_interleave(4, dim=2)[:, 16:-16, 16:-16]
         assert (shown - truth).abs().mean() < 0.2
+
+
+def test_no_grid_shows_where_a_wall_is_magnified():
+    """A grey wall before black things, by which the gaps between its pixels would be seen."""
+    scene = scene_at(2.0)
+    behind = torch.cat([scene.means[:OWN], 4 * scene.means[OWN:]])
+    black = torch.cat([scene.harmonics[:OWN], torch.full_like(scene.harmonics[OWN:, :1], -3.0).expand(-1, 9, -1)])
+    after = anchored(
+        replace(scene, means=behind, harmonics=black), cameras(), PictureAt(torch.zeros(3, HEIGHT, WIDTH), 0)
+    )
+
+    def unevenness(shown: Gaussians) -> torch.Tensor:
+        middle = render(shown, cameras()[:1], 8 * HEIGHT, 8 * WIDTH).colour[0, :, 64:-64, 96:-96]
+        return middle.max() - middle.min()
+
+    opacities = after.opacities.clone()
+    opacities[LINING] = 0
+    assert unevenness(after) < 0.02
+    assert unevenness(replace(after, opacities=opacities)) > 0.08
+
+
+def test_the_lining_of_an_outline_is_the_farther_side():
+    distances = torch.full((HEIGHT // 2, WIDTH), 6.0)
+    distances[:, WIDTH // 2 :] = 2.0
+    colours = torch.full((3, HEIGHT, WIDTH), 0.8)
+    colours[..., WIDTH // 2 :] = -0.8
+    after = anchored(scene_of(distances), cameras(), PictureAt(colours, 0))[LINING]
+    far = after.means.norm(dim=-1).view(HEIGHT, WIDTH)
+    shown = (0.5 + CONSTANT_HARMONIC * after.harmonics[:, 0]).view(HEIGHT, WIDTH, 3)
+    inner, edge = slice(4, -4), WIDTH // 2
+    assert (far[inner, :edge] / 6 - 1).abs().max() < 0.05, "up to the last corner that touches it"
+    assert (far[inner, edge:] / 2 - 1).abs().max() < 0.05
+    assert far[inner, :edge].min() > 6
+    torch.testing.assert_close(shown[inner, :edge], torch.full_like(shown[inner, :edge], 0.9))
 
 
 def test_pixels_lie_on_their_rays_whichever_way_the_surface_slants():
@@ -204,9 +241,9 @@ def test_nothing_stands_behind_the_backdrop(constant: float | None):
     scene = scene_at(2.0)
     far = replace(scene, means=torch.cat([scene.means[:OWN], 4 * scene.means[OWN:]]))
     after = anchored(far, cameras(), PictureAt(smooth_picture(), 0), constant)
-    backdrop = after.means[(VIEWS + 1) * OWN :]
+    backdrop = after.means[LINING.stop :]
     assert len(backdrop) > 1000
-    assert backdrop[:, 2].max() < after.means[: (VIEWS + 1) * OWN, 2].min()
+    assert backdrop[:, 2].max() < after.means[: LINING.stop, 2].min()
 
 
 def test_a_gaussian_at_the_end_of_the_world_leaves_the_backdrop_in_sight():

@@ -13,9 +13,15 @@ from flashworld.geometry import quaternion_from_matrix
 from flashworld.geometry.harmonics import HARMONIC_OF_COLOUR
 
 OPAQUE = 0.98
-SHARE = 0.55
-"""Standard deviation within the surface as a share of the way to the neighbour. Wider ones blur (0.62 costs 0.5 dB of
-the given view at its own size), narrower ones leave gaps where the picture is magnified."""
+SHARE = 0.45
+"""Standard deviation within the surface as a share of the way to the neighbour. Wider ones blur (0.55 costs 0.9 dB of
+the given view at its own size); the gaps that narrower ones leave where the picture is magnified show as a grid."""
+LINING_SHARE = 0.55
+"""The same of the lining, behind those gaps."""
+LINING_DISTANCE = 1.03
+"""Of the lining, as a multiple of the surface's."""
+ALIKE = 1.1
+"""Pixels whose distances differ by no more than so many times show one thing."""
 THICKNESS = 0.3
 """Standard deviation through the surface, in pixels at the Gaussian's distance."""
 STRETCH = 3.0
@@ -46,6 +52,40 @@ def picture_cells(
         harmonics,
     )
     return Gaussians(*(part.flatten(1, 2) for part in parts))
+
+
+def lining(
+    camera: Cameras, pixels: Float[Tensor, "b 3 H W"], distance: Float[Tensor, "b h w"], cells: Gaussians
+) -> Gaussians:
+    """As many Gaussians once more as the pictures' `cells`, just behind the corners of four pixels each.
+
+    There light comes through between the cells, and where the picture is magnified that would show as a grid, in the
+    colour of whatever is far behind. At an outline the lining is of the farther side, which goes on behind the nearer.
+    """
+    own = distance.repeat_interleave(2, dim=1)
+    around = _corners(own)
+    farthest = around.amax(dim=-1)
+    shows = (ALIKE * around >= farthest[..., None]).to(pixels)
+    colours = (_corners(pixels) * shows[:, None]).sum(dim=-1) / shows[:, None].sum(dim=-1)
+    origins, directions = cast_rays(camera, farthest.shape[-2], farthest.shape[-1])
+    towards = normalize(_corners(directions.movedim(-1, 1)).mean(dim=-1).movedim(1, -1), dim=-1)
+    means = origins + LINING_DISTANCE * farthest[..., None] * towards
+    # Of what the cells are, but wider, and as much larger as it is farther away.
+    larger = LINING_SHARE / SHARE * LINING_DISTANCE * (farthest / own).detach()
+    return Gaussians(
+        means=means.flatten(1, 2),
+        quaternions=cells.quaternions,
+        scales=larger.flatten(1)[..., None] * cells.scales,
+        opacities=cells.opacities,
+        harmonics=plain_harmonics(colours, cells.harmonics.shape[-2]).flatten(1, 2),
+    )
+
+
+def _corners(values: Float[Tensor, "*b H W"]) -> Float[Tensor, "*b H W 4"]:
+    """For each pixel the values of those around its lower right corner; the border's go on."""
+    padded = torch.cat([values, values[..., -1:, :]], dim=-2)
+    padded = torch.cat([padded, padded[..., -1:]], dim=-1)
+    return torch.stack([padded[..., :-1, :-1], padded[..., :-1, 1:], padded[..., 1:, :-1], padded[..., 1:, 1:]], dim=-1)
 
 
 def without_specks(distance: Float[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:

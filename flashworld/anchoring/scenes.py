@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from flashworld.anchoring.beyond import backdrop, carried_on, coarse
-from flashworld.anchoring.cells import OPAQUE, picture_cells, without_specks
+from flashworld.anchoring.cells import OPAQUE, lining, picture_cells, without_specks
 from flashworld.anchoring.edges import with_edges
 from flashworld.anchoring.sight import stands_before
 from flashworld.cameras import Cameras
@@ -56,8 +56,8 @@ def anchored_batch(
     The Gaussians of the view `picture.view` become the picture. They keep their distances but at specks and outlines,
     unless a constant one is given: what anchoring alone is worth. Those of other views turn clear where they would
     stand before its surface, and opaque elsewhere, where nothing else is to be seen; close to the picture's border they
-    go on with its colours. A backdrop comes last. Where any scene of a batch has a picture, one without is filled up by
-    clear Gaussians.
+    go on with its colours. The surface's lining and a backdrop come last. Where any scene of a batch has a picture, one
+    without is filled up by clear Gaussians.
     """
     views = {picture.view for picture in pictures if picture is not None}
     vectors = None
@@ -108,10 +108,12 @@ def _anchored(
         opacities=OPAQUE * (~clear).to(scenes.opacities),
         harmonics=carried_on(scenes.harmonics, scenes.means, camera, border),
     ).vectors()
-    cells = picture_cells(camera, pixels, distance, num_harmonics).vectors()
+    cells = picture_cells(camera, pixels, distance, num_harmonics)
+    lined = lining(camera, pixels, distance, cells)
     farthest = torch.maximum(_farthest(scenes, camera), distance.detach().flatten(1).amax(dim=1))
     behind = backdrop(camera, border, farthest.clamp(max=FAR / 2), num_harmonics).vectors()
-    return Gaussians.from_vectors(torch.cat([imagined[:, : own.start], cells, imagined[:, own.stop :], behind], dim=1))
+    parts = [imagined[:, : own.start], cells.vectors(), imagined[:, own.stop :], lined.vectors(), behind]
+    return Gaussians.from_vectors(torch.cat(parts, dim=1))
 
 
 def _farthest(scenes: Gaussians, camera: Cameras) -> Float[Tensor, " b"]:
