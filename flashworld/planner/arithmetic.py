@@ -95,7 +95,8 @@ def _bytes(module: nn.Module, dtype: torch.dtype, prefix: str = "") -> int:
 def num_gaussians(config: ModelConfig, size: Size) -> int:
     """Gaussians of scenes: two for each cell of the half-resolution grid; about, where they are anchored."""
     decoded = size.latents * 64 * config.points_per_pixel
-    return decoded + (decoded // size.frames + size.scenes * NUM_IN_BACKDROP if config.anchored else 0)
+    # Of the view that the picture shows there are twice as many, and as many again to line them.
+    return decoded + (3 * decoded // size.frames + size.scenes * NUM_IN_BACKDROP if config.anchored else 0)
 
 
 def scene_bytes(config: ModelConfig, size: Size) -> int:
