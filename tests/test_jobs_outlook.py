@@ -8,9 +8,12 @@ import torch
 from flashworld.gaussians import Gaussians
 from flashworld.jobs import Job
 from flashworld.jobs.job import Amounts, JobProgress
+from flashworld.jobs.making import PREVIEW_GAUSSIANS
 from flashworld.jobs.outlook import expected_ends
 from flashworld.jobs.pace import STAGES_OF_A_STEP, Pace
 from flashworld.jobs.preview import lightened
+from flashworld.models.config import TINY
+from flashworld.planner.arithmetic import Size, num_gaussians
 
 
 def measured(seconds: dict[str, float], work: int, filmed: int) -> Job:
@@ -73,6 +76,11 @@ def test_a_light_copy_covers_as_much_and_keeps_what_is_large():
     rest = torch.arange(num) != 777
     assert covered(light[~large], eye) == pytest.approx(covered(scene[rest], eye), rel=0.1)
     assert len(lightened(scene, num, eye)) == num - 1, "what fits is left as it is, but for what nobody sees"
+
+
+def test_a_scene_of_tiny_is_sent_as_it_is():
+    """Sampled by size, the lining behind its picture would take the place of half of the picture."""
+    assert num_gaussians(TINY, Size(*TINY.native)) <= PREVIEW_GAUSSIANS
 
 
 def test_a_backdrop_does_not_take_the_place_of_what_stands_before_it():

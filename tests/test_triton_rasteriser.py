@@ -188,11 +188,13 @@ def test_no_cameras_make_no_pictures() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", [1 << 30, 20_000])
-def test_scenes_of_a_batch_are_as_they_are_alone(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each from its own cameras, whether all fit into one piece or views are drawn one after another."""
+@pytest.mark.parametrize(("limit", "num"), [(1 << 30, 14), (20_000, 14), (1 << 30, 137)])
+def test_scenes_of_a_batch_are_as_they_are_alone(limit: int, num: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each from its own cameras. All fit into one piece; views are drawn one by one; scenes have several blocks."""
     monkeypatch.setattr(plan, "bytes_at_once", lambda _: limit)
-    scenes = [scene(seed, degree=1)[76:90] for seed in (2, 3, 4)]
+    scenes = [scene(seed, degree=1, num=76 + num)[76:] for seed in (2, 3, 4)]
+    if num > 14:
+        scenes = [replace(each, scales=0.3 * each.scales) for each in scenes]
     paths = [cameras(6)[2 * i : 2 * i + 2] for i in range(3)]
     batch = Gaussians.from_vectors(torch.stack([each.vectors() for each in scenes]))
     together = Cameras.from_vectors(torch.stack([path.vectors() for path in paths]))
@@ -205,7 +207,7 @@ def test_scenes_of_a_batch_are_as_they_are_alone(limit: int, monkeypatch: pytest
         return views, [leaf.grad for leaf in leaves]
 
     views, ours = drawn(render_batch, batch, together, weights)
-    assert views.alpha.amax(dim=(1, 2, 3)).min() > 0.8
+    assert views.alpha.amax(dim=(1, 2, 3)).min() > 0.5
     for i in range(3):
         alone, theirs = drawn(render, scenes[i], paths[i], weights[i])
         assert_equal(Rendering(views.colour[i], views.alpha[i], views.depth[i]), alone)

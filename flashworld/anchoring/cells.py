@@ -62,7 +62,7 @@ def lining(
     There light comes through between the cells, and where the picture is magnified that would show as a grid, in the
     colour of whatever is far behind. At an outline the lining is of the farther side, which goes on behind the nearer.
     """
-    own = distance.repeat_interleave(2, dim=1)
+    own = distance.repeat_interleave(2, dim=1).clamp(min=1e-6)
     around = _corners(own)
     farthest = around.amax(dim=-1)
     shows = (ALIKE * around >= farthest[..., None]).to(pixels)

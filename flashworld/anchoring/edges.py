@@ -20,12 +20,11 @@ JUMP = 1.15
 """Times that the farther side is as far as the nearer one, at least, for an outline."""
 ABRUPT = 0.75
 """Share of all the change around an outline that its jump is, at least. The rest is slope; where there is more of it,
-what is predicted is a wide ramp, which may be a surface. A quarter instead scores no worse, but such ramps fall into
-crumbs."""
+what is predicted is a wide ramp, which may be a surface. 0.25 scores no worse, but such ramps fall into crumbs."""
 
 
 def with_edges(distance: Float[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:
-    """Distances of pairs of pixels, one above the other, of which those at outlines are put to the nearer side.
+    """Distances of pairs of pixels, one above the other; those at outlines become one side's, the closer in value.
 
     Where both a row and a column cross an outline, the greater jump decides. What is at no outline stays as it is, bit
     for bit.
@@ -34,19 +33,20 @@ def with_edges(distance: Float[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:
     jump, side = _sides(inverse, dim=2, reach=REACH)
     jump_down, side_down = _sides(inverse, dim=1, reach=REACH // 2)
     side = torch.where(jump_down > jump, side_down, side)
-    return torch.where(torch.maximum(jump, jump_down) > JUMP, 1 / side, distance)
+    outline = torch.maximum(jump, jump_down) > JUMP
+    return torch.where(outline, 1 / torch.where(outline, side, 1.0).clamp(min=1e-6), distance)
 
 
 def _sides(
     inverse: Float[Tensor, "b h w"], dim: int, reach: int
 ) -> tuple[Float[Tensor, "b h w"], Float[Tensor, "b h w"]]:
-    """How many times farther one side is than the other along rows (dim 2) or columns (dim 1), and the nearer in value.
+    """How many times farther one side is along rows (dim 2) or columns (dim 1), and the side that is closer in value.
 
     Each side says what it would be here: its value `reach` away, carried on along its slope, but not beyond all values
     around. The slope teaches nothing in training: its gradient would be that of the value many times over.
 
     Returns:
-        The jump, 1 where it is not most of the change around; and one over the distance of the nearer side.
+        The jump, 1 where it is not most of the change around; and one over the distance of that side.
     """
     size, width = inverse.shape[dim], reach + 1
     padding = (width, width, 0, 0) if dim == 2 else (0, 0, width, width)

@@ -280,6 +280,5 @@ TINY = ModelConfig(
 """The model that comes with the package, for machines without a GPU. Its tokens are bytes, so it needs no vocabulary.
 
 Patches are single latents: with all latent channels of a 2 x 2 patch a network this narrow could not pass its input on.
-The weights that ship were trained with half as many layers, as their own `config.json` says.
 Of 96 linear codes a cell keeps 30.2 dB on held-out worlds, of the published 48 it would keep 27.9 dB.
 """

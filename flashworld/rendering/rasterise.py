@@ -106,6 +106,7 @@ def render_batch(
     The Triton rasteriser draws them together: of small scenes, as in training, launches cost more than pictures.
     """
     each = range(len(scenes.opacities))
+    assert len(each) > 0, "there are no scenes to render"
     device = scenes.means.device
     chosen = _module(choose(rasteriser, device))
     if not hasattr(chosen, "render_batch") or device.type != chosen.device():

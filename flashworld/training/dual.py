@@ -23,7 +23,7 @@ from flashworld.training.lift import is_from_autoencoder, weighted
 from flashworld.training.measures import pooled_psnr, psnr, sheet, ssim
 from flashworld.training.mirroring import some_mirrored
 from flashworld.training.pupil import Pupil
-from flashworld.training.rollout import first_inputs, generate_batch, look_of, next_inputs, sigmas_of
+from flashworld.training.rollout import first_inputs, generate_batch, gone_through, look_of, next_inputs, sigmas_of
 from flashworld.training.scenes import (
     Known,
     Prediction,
@@ -61,7 +61,8 @@ class DualStage:
     multiview_share: float = 0.35
     """Of the steps; the others are in 3D mode."""
     taught_steps: int = 4
-    """Of generation, from which 3D mode learns at a time. It takes as many times fewer worlds instead, if it can."""
+    """Of generation, from which 3D mode learns at a time. It takes as many times fewer worlds instead, if it can: a
+    sample is a world at one step."""
     image_drop: float = 0.35
     text_drop: float = 0.15
     render_from: float = 0.5
@@ -90,7 +91,8 @@ def task(
     def losses(window: list[SeenWorld], generator: torch.Generator, progress: float) -> dict[str, Tensor]:
         chosen = torch.randint(len(window), (stage.plan.part,), generator=generator).tolist()
         in_multiview_mode = torch.rand((), generator=generator) < stage.multiview_share
-        worlds = chosen if in_multiview_mode else chosen[: max(1, len(chosen) // stage.taught_steps)]
+        taught = min(stage.taught_steps, len(sigmas_of(pupil)))
+        worlds = chosen if in_multiview_mode else chosen[: max(1, len(chosen) // taught)]
         batch = some_mirrored(SceneBatch.of([window[i] for i in worlds], device), generator)
         if in_multiview_mode:
             return multiview_losses(pupil, batch.views(num_views), generator, stage, compiled)
@@ -135,24 +137,24 @@ def scene_losses(
 ) -> dict[str, Tensor]:
     """Losses of scenes at some of generation's steps, each of which begins with what the one before it has made."""
     teach = compile_whole(taught_scenes) if compiled else taught_scenes
-    steps = range(len(sigmas_of(pupil)))
-    taught = torch.randperm(len(steps), generator=generator)[: stage.taught_steps].tolist()
+    taught = torch.randperm(len(sigmas_of(pupil)), generator=generator)[: stage.taught_steps].tolist()
     seen = batch.views(num_views)
     given = known(pupil, seen, generator, stage.image_drop, stage.text_drop)
     inputs = first_inputs(pupil, given, generator)
-    compares = progress >= stage.render_from
     each = []
-    for step in steps[: max(taught) + 1]:
-        with torch.set_grad_enabled(step in taught):
+    for step in range(max(taught) + 1):
+        if step not in taught:
+            found, pictures = gone_through(pupil, given, seen, inputs)
+        else:
             found, scenes, losses = teach(pupil, given, seen, *inputs)
-        is_last = step == max(taught)
-        with torch.set_grad_enabled(compares and step in taught):
-            if compares or not is_last:
+            if progress >= stage.render_from:
                 pictures = look_of(as_generated(pupil, scenes, seen, given.shown), batch)
-                losses |= {"render": _render_loss(pictures, batch.rgb)} if compares else {}
-        if not is_last:
+                losses["render"] = _render_loss(pictures, batch.rgb)
+            else:
+                pictures = look_of(as_generated(pupil, scenes.detach(), seen, given.shown), seen)
+            each.append(losses)
+        if step < max(taught):
             inputs = next_inputs(pupil, found, pictures[:, :num_views], step + 1, generator)
-        each += [losses] if step in taught else []
     losses = {name: torch.stack([values[name] for values in each]).mean() for name in each[0]}
     return {"loss": weighted(losses, WEIGHTS), **losses}
 

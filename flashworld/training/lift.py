@@ -48,7 +48,8 @@ class LiftStage:
     image_drop: float = 0.2
     """Share of the views that are to be found by their caption alone: words are learned here, where views are cheap."""
     only_noise: float = 0.6
-    """Share of these that begin with nothing but noise: where noised truth shows the sky, nobody reads its colour."""
+    """Share of these, at least, that begin with nothing but noise. Noised truth gives away what the caption says, so
+    that words are not learned from it."""
     text_drop: float = 0.15
     held_out: int = 16
 

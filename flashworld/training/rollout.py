@@ -65,10 +65,18 @@ def inputs_of_step(pupil: Pupil, given: Known, seen: SceneBatch, step: int, gene
     """What a step of generation begins with, after all those before it."""
     inputs = first_inputs(pupil, given, generator)
     for following in range(1, step + 1):
-        found = predict(pupil.transformer, given, *inputs)
-        pictures = look_of(scenes_of(pupil, found, given, seen), seen)
+        found, pictures = gone_through(pupil, given, seen, inputs)
         inputs = next_inputs(pupil, found, pictures, following, generator)
     return inputs
+
+
+@torch.no_grad()
+def gone_through(
+    pupil: Pupil, given: Known, seen: SceneBatch, inputs: Inputs
+) -> tuple[Prediction, Float[Tensor, "b t 3 H W"]]:
+    """What a step finds, and what it looks like from the views."""
+    found = predict(pupil.transformer, given, *inputs)
+    return found, look_of(scenes_of(pupil, found, given, seen), seen)
 
 
 def look_of(scenes: Gaussians, seen: SceneBatch) -> Float[Tensor, "b t 3 H W"]:

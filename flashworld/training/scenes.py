@@ -53,11 +53,6 @@ class SceneBatch:
         cameras = Cameras.from_vectors(self.cameras.vectors()[:, :num_views])
         return SceneBatch(self.rgb[:, :num_views], self.distance[:, :num_views], cameras, self.captions)
 
-    def scenes(self, some: slice) -> "SceneBatch":
-        """Some of the worlds."""
-        cameras = Cameras.from_vectors(self.cameras.vectors()[some])
-        return SceneBatch(self.rgb[some], self.distance[some], cameras, self.captions[some])
-
 
 @dataclass(frozen=True)
 class Known:
