@@ -142,9 +142,16 @@ def test_a_file_seen_from_the_requests_cameras_equals_the_loops_last_views(model
     scene = generate(request, model)
     scene.save(tmp_path / f"scene.{suffix}")
     from_file = load(tmp_path / f"scene.{suffix}")
+    if suffix == "spz":
+        # It keeps four or five bits of harmonics beyond the first, rounded to eight before: they may be off by half a
+        # step of either, and are put right before the views are looked at.
+        scene.save(tmp_path / "scene.ply")
+        exact = load(tmp_path / "scene.ply").harmonics
+        assert (from_file.harmonics - exact.clamp(-1, 1))[:, 1:].abs().max() <= 1 / 16 + 1 / 256 + 1e-6
+        from_file = replace(from_file, harmonics=torch.cat([from_file.harmonics[:, :1], exact[:, 1:]], dim=1))
     views = render(from_file, path, HEIGHT, WIDTH, near=0.01 * scene.unit, far=1000 * scene.unit).colour
     # SPZ keeps 8 bits of colours, opacities and scales: that, not the way home, is what is left of the difference.
-    assert psnr(views, expected) > (60 if suffix == "ply" else 37)
+    assert psnr(views, expected) > (60 if suffix == "ply" else 50)
     assert psnr(scene.render().colour, expected) > 60
 
 
