@@ -112,7 +112,7 @@ def tiny_smoke() -> Recipe:
             held_out=8,
         ),
         dual=DualStage(
-            Plan(samples=800, batch=4, rate=7e-4, warm_up=80, half_life=100, score_every=100),
+            Plan(samples=800, batch=4, rate=7e-4, warm_up=80, half_life=100, log_every=4, score_every=100),
             window=32,
             renew=4,
             held_out=8,
