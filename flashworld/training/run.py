@@ -323,10 +323,11 @@ def begin_with(model: str | Path, recipe: Recipe, output: Path, stages: list[str
         for network, module in loaded.networks.named().items()
         for name, parameter in module.named_parameters()
     }
+    tensors = deepened(tensors, loaded.config, wanted)
     facts = {"step": 0, "steps": 0, "latents_mean": sizes.latents_mean, "latents_std": sizes.latents_std}
     for stage in stages:
         if not (resume and is_finished(output / stage)):
-            write_result(output / stage, deepened(tensors, loaded.config, wanted), facts)
+            write_result(output / stage, tensors, facts)
 
 
 def has_begun(output: Path) -> bool:
